@@ -1,0 +1,314 @@
+// SIMD vectors of float or double in the width of the instruction set this copy is compiled for,
+// with the vocabulary of ops/scalar.h. Loads widen from any storage type and stores narrow to it;
+// the partial forms touch only the first `count` lanes.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "ops/dtype.h"
+
+namespace entrain::inline ENTRAIN_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+
+template <class Real>
+struct NativeVector;
+template <>
+struct NativeVector<float> {
+  typedef float Real __attribute__((vector_size(kVectorBytes)));
+  typedef int32_t Integer __attribute__((vector_size(kVectorBytes)));
+};
+template <>
+struct NativeVector<double> {
+  typedef double Real __attribute__((vector_size(kVectorBytes)));
+  typedef int64_t Integer __attribute__((vector_size(kVectorBytes)));
+};
+
+template <class Real>
+struct Vector {
+  static constexpr int kLanes = kVectorBytes / int(sizeof(Real));
+  using Native = typename NativeVector<Real>::Real;
+  using NativeInteger = typename NativeVector<Real>::Integer;
+
+  Native v;
+
+  Vector() = default;
+  HOST_DEVICE Vector(Native native) : v(native) {}
+  HOST_DEVICE Vector(Real x) : v(x - Native{}) {}
+  HOST_DEVICE Real operator[](int lane) const { return v[lane]; }
+};
+
+template <class Real>
+struct LaneOf<Vector<Real>> {
+  using type = Real;
+};
+
+// A vector of integers as wide as Vector<Real>; also the mask of a comparison (0 or -1 in a lane).
+template <class Real>
+struct VectorInteger {
+  typename Vector<Real>::NativeInteger v;
+
+  VectorInteger() = default;
+  HOST_DEVICE VectorInteger(typename Vector<Real>::NativeInteger native) : v(native) {}
+  HOST_DEVICE VectorInteger(Integer<Real> n) : v(n - typename Vector<Real>::NativeInteger{}) {}
+};
+template <class Real>
+struct IntegerOf<Vector<Real>> {
+  using type = VectorInteger<Real>;
+};
+
+// clang-format off
+#define ENTRAIN_VECTOR_OPERATOR(symbol)                                                                                        \
+  template <class Real> HOST_DEVICE Vector<Real> operator symbol(Vector<Real> a, Vector<Real> b) { return a.v symbol b.v; }     \
+  template <class Real> HOST_DEVICE Vector<Real> operator symbol(Vector<Real> a, Real b) { return a.v symbol Vector<Real>(b).v; } \
+  template <class Real> HOST_DEVICE Vector<Real> operator symbol(Real a, Vector<Real> b) { return Vector<Real>(a).v symbol b.v; }
+ENTRAIN_VECTOR_OPERATOR(+)
+ENTRAIN_VECTOR_OPERATOR(-)
+ENTRAIN_VECTOR_OPERATOR(*)
+ENTRAIN_VECTOR_OPERATOR(/)
+#undef ENTRAIN_VECTOR_OPERATOR
+#define ENTRAIN_INTEGER_OPERATOR(symbol)                                                                                        \
+  template <class Real> HOST_DEVICE VectorInteger<Real> operator symbol(VectorInteger<Real> a, VectorInteger<Real> b) { return a.v symbol b.v; } \
+  template <class Real> HOST_DEVICE VectorInteger<Real> operator symbol(VectorInteger<Real> a, Integer<Real> b) { return a.v symbol VectorInteger<Real>(b).v; }
+ENTRAIN_INTEGER_OPERATOR(+)
+ENTRAIN_INTEGER_OPERATOR(-)
+ENTRAIN_INTEGER_OPERATOR(&)
+ENTRAIN_INTEGER_OPERATOR(|)
+ENTRAIN_INTEGER_OPERATOR(^)
+#undef ENTRAIN_INTEGER_OPERATOR
+// clang-format on
+
+template <class Real>
+HOST_DEVICE VectorInteger<Real> operator<<(VectorInteger<Real> a, int count) {
+  return a.v << count;
+}
+template <class Real>
+HOST_DEVICE VectorInteger<Real> operator>>(VectorInteger<Real> a, int count) {
+  return a.v >> count;
+}
+template <class Real>
+HOST_DEVICE Vector<Real> operator-(Vector<Real> a) {
+  return -a.v;
+}
+template <class Real>
+HOST_DEVICE Vector<Real>& operator+=(Vector<Real>& a, Vector<Real> b) {
+  return a = a + b;
+}
+
+// A function of numbers applied lane by lane, where no instruction is named below.
+template <class Real, class Function>
+HOST_DEVICE Vector<Real> eachLane(Function function) {
+  Vector<Real> result;
+  for (int lane = 0; lane < Vector<Real>::kLanes; ++lane) result.v[lane] = function(lane);
+  return result;
+}
+
+HOST_DEVICE Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
+#if defined(__AVX512F__)
+  return (Vector<float>::Native)_mm512_fmadd_ps(a.v, b.v, c.v);
+#elif defined(__FMA__)
+  return (Vector<float>::Native)_mm256_fmadd_ps(a.v, b.v, c.v);
+#else
+  return eachLane<float>([&](int lane) { return fma(a[lane], b[lane], c[lane]); });
+#endif
+}
+HOST_DEVICE Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) {
+#if defined(__AVX512F__)
+  return (Vector<double>::Native)_mm512_fmadd_pd(a.v, b.v, c.v);
+#elif defined(__FMA__)
+  return (Vector<double>::Native)_mm256_fmadd_pd(a.v, b.v, c.v);
+#else
+  return eachLane<double>([&](int lane) { return fma(a[lane], b[lane], c[lane]); });
+#endif
+}
+template <class Real>
+HOST_DEVICE Vector<Real> fma(Vector<Real> a, Vector<Real> b, Real c) {
+  return fma(a, b, Vector<Real>(c));
+}
+template <class Real>
+HOST_DEVICE Vector<Real> fma(Vector<Real> a, Real b, Vector<Real> c) {
+  return fma(a, Vector<Real>(b), c);
+}
+template <class Real>
+HOST_DEVICE Vector<Real> fma(Real a, Vector<Real> b, Vector<Real> c) {
+  return fma(Vector<Real>(a), b, c);
+}
+
+HOST_DEVICE Vector<float> squareRoot(Vector<float> x) {
+#if defined(__AVX512F__)
+  return (Vector<float>::Native)_mm512_sqrt_ps(x.v);
+#elif defined(__AVX2__)
+  return (Vector<float>::Native)_mm256_sqrt_ps(x.v);
+#else
+  return eachLane<float>([&](int lane) { return squareRoot(x[lane]); });
+#endif
+}
+HOST_DEVICE Vector<double> squareRoot(Vector<double> x) {
+#if defined(__AVX512F__)
+  return (Vector<double>::Native)_mm512_sqrt_pd(x.v);
+#elif defined(__AVX2__)
+  return (Vector<double>::Native)_mm256_sqrt_pd(x.v);
+#else
+  return eachLane<double>([&](int lane) { return squareRoot(x[lane]); });
+#endif
+}
+
+HOST_DEVICE Vector<float> roundToEven(Vector<float> x) {
+#if defined(__AVX512F__)
+  return (Vector<float>::Native)_mm512_roundscale_ps(x.v, 0);
+#elif defined(__AVX2__)
+  return (Vector<float>::Native)_mm256_round_ps(x.v, 0);
+#else
+  return eachLane<float>([&](int lane) { return roundToEven(x[lane]); });
+#endif
+}
+HOST_DEVICE Vector<double> roundToEven(Vector<double> x) {
+#if defined(__AVX512F__)
+  return (Vector<double>::Native)_mm512_roundscale_pd(x.v, 0);
+#elif defined(__AVX2__)
+  return (Vector<double>::Native)_mm256_round_pd(x.v, 0);
+#else
+  return eachLane<double>([&](int lane) { return roundToEven(x[lane]); });
+#endif
+}
+HOST_DEVICE Vector<float> floorOf(Vector<float> x) {
+#if defined(__AVX512F__)
+  return (Vector<float>::Native)_mm512_roundscale_ps(x.v, 1);
+#elif defined(__AVX2__)
+  return (Vector<float>::Native)_mm256_round_ps(x.v, 1);
+#else
+  return eachLane<float>([&](int lane) { return floorOf(x[lane]); });
+#endif
+}
+HOST_DEVICE Vector<double> floorOf(Vector<double> x) {
+#if defined(__AVX512F__)
+  return (Vector<double>::Native)_mm512_roundscale_pd(x.v, 1);
+#elif defined(__AVX2__)
+  return (Vector<double>::Native)_mm256_round_pd(x.v, 1);
+#else
+  return eachLane<double>([&](int lane) { return floorOf(x[lane]); });
+#endif
+}
+
+template <class Real>
+HOST_DEVICE VectorInteger<Real> toBits(Vector<Real> x) {
+  return (typename Vector<Real>::NativeInteger)x.v;
+}
+template <class Real>
+HOST_DEVICE Vector<Real> fromBits(VectorInteger<Real> n) {
+  return (typename Vector<Real>::Native)n.v;
+}
+template <class Real>
+HOST_DEVICE Vector<Real> absolute(Vector<Real> x) {
+  return fromBits(toBits(x) & Integer<Real>(~(Integer<Real>(1) << (8 * sizeof(Real) - 1))));
+}
+template <class Real>
+HOST_DEVICE VectorInteger<Real> less(Vector<Real> a, Vector<Real> b) {
+  return a.v < b.v;
+}
+template <class Real>
+HOST_DEVICE VectorInteger<Real> nonZero(VectorInteger<Real> n) {
+  return n.v != typename Vector<Real>::NativeInteger{};
+}
+template <class Real>
+HOST_DEVICE Vector<Real> select(VectorInteger<Real> mask, Vector<Real> a, Vector<Real> b) {
+  return mask.v ? a.v : b.v;
+}
+template <class Real>
+HOST_DEVICE VectorInteger<Real> toInteger(Vector<Real> x) {
+  return __builtin_convertvector(roundToEven(x).v, typename Vector<Real>::NativeInteger);
+}
+template <class Real>
+HOST_DEVICE Vector<Real> toReal(VectorInteger<Real> n) {
+  return __builtin_convertvector(n.v, typename Vector<Real>::Native);
+}
+
+// ---- memory ----
+
+template <class Real>
+HOST_DEVICE Vector<Real> load(const Real* from) {
+  Vector<Real> result;
+  memcpy(&result.v, from, sizeof result.v);
+  return result;
+}
+template <class Real>
+HOST_DEVICE void store(Real* to, Vector<Real> x) {
+  memcpy(to, &x.v, sizeof x.v);
+}
+
+HOST_DEVICE Vector<float> load(const bfloat16* from) {
+#if defined(__AVX512BW__)
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from));
+  return (Vector<float>::Native)_mm512_slli_epi32(wide, 16);
+#elif defined(__AVX2__)
+  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)from));
+  return (Vector<float>::Native)_mm256_slli_epi32(wide, 16);
+#else
+  return eachLane<float>([&](int lane) { return widen(from[lane]); });
+#endif
+}
+HOST_DEVICE Vector<float> load(const float16* from) {
+#if defined(__AVX512F__)
+  return (Vector<float>::Native)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)from));
+#elif defined(__F16C__)
+  return (Vector<float>::Native)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from));
+#else
+  return eachLane<float>([&](int lane) { return widen(from[lane]); });
+#endif
+}
+HOST_DEVICE void store(bfloat16* to, Vector<float> x) {
+  const VectorInteger<float> bits = toBits(x);
+  const VectorInteger<float> odd = (bits >> 16) & 1;
+  const VectorInteger<float> rounded = (bits + odd + 0x7fff) >> 16;
+  const VectorInteger<float> quiet = (bits >> 16) | 0x40;
+  const VectorInteger<float> isNumber = x.v == x.v;
+  const VectorInteger<float> chosen = isNumber.v ? rounded.v : quiet.v;
+  typedef uint16_t Halves __attribute__((vector_size(kVectorBytes / 2)));
+  const Halves halves = __builtin_convertvector(chosen.v, Halves);
+  memcpy(to, &halves, sizeof halves);
+}
+HOST_DEVICE void store(float16* to, Vector<float> x) {
+#if defined(__AVX512F__)
+  _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(x.v, 0));
+#elif defined(__F16C__)
+  _mm_storeu_si128((__m128i*)to, _mm256_cvtps_ph(x.v, 0));
+#else
+  for (int lane = 0; lane < Vector<float>::kLanes; ++lane) to[lane] = narrow<float16>(x[lane]);
+#endif
+}
+
+template <class Storage>
+HOST_DEVICE Vector<Compute<Storage>> loadPartial(const Storage* from, int64_t count) {
+  Storage lanes[Vector<Compute<Storage>>::kLanes] = {};
+  memcpy(lanes, from, size_t(count) * sizeof(Storage));
+  return load(lanes);
+}
+template <class Storage>
+HOST_DEVICE void storePartial(Storage* to, Vector<Compute<Storage>> x, int64_t count) {
+  Storage lanes[Vector<Compute<Storage>>::kLanes];
+  store(lanes, x);
+  memcpy(to, lanes, size_t(count) * sizeof(Storage));
+}
+
+// The sum of all lanes, in a fixed order: halves first.
+template <class Real>
+HOST_DEVICE Real sumLanes(Vector<Real> x) {
+  Real lanes[Vector<Real>::kLanes];
+  store(lanes, x);
+  for (int width = Vector<Real>::kLanes / 2; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  }
+  return lanes[0];
+}
+
+}  // namespace entrain::inline ENTRAIN_ISA
