@@ -1,0 +1,35 @@
+// How a CPU kernel becomes part of this instruction-set copy's table. A file cpu/x.cpp defines
+// `template <class Real> void run(const XForward<Real>&, Context&)` for each of its operations and
+// ends with EXPORT_KERNELS(XForward) for each; a missing one is a link error.
+#pragma once
+
+#include "cpu/context.h"
+#include "ops/dtype.h"
+#include "ops/operation.h"
+
+namespace entrain::inline ENTRAIN_ISA::cpu {
+
+using Context = runtime::CpuContext;
+using Kernel = void (*)(const void* operation, Context& context);
+
+// The kernels of one operation, by dtype of its Real; null where the operation has no such type.
+struct KernelSet {
+  Kernel kernels[kFloatDtypes] = {};
+};
+
+template <template <class> class Operation>
+KernelSet kernelsOf();
+
+#define EXPORT_KERNELS(Operation)                                                            \
+  template <>                                                                                \
+  KernelSet kernelsOf<Operation>() {                                                         \
+    KernelSet set;                                                                           \
+    forEachType(typename Operation<float>::Types{}, [&]<class Real>(TypeTag<Real>) {         \
+      set.kernels[int(DtypeOf<Real>::value)] = [](const void* operation, Context& context) { \
+        run(*static_cast<const Operation<Real>*>(operation), context);                       \
+      };                                                                                     \
+    });                                                                                      \
+    return set;                                                                              \
+  }
+
+}  // namespace entrain::inline ENTRAIN_ISA::cpu
