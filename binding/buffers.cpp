@@ -4,11 +4,15 @@ namespace entrain::binding {
 
 namespace {
 
-constexpr double kSlotCount = 4294967296.0;   // 2^32
-constexpr uint32_t kGenerations = 1u << 20;   // handles stay below 2^52, exact in a double
+constexpr double kSlotCount = 4294967296.0;  // 2^32
+constexpr uint32_t kGenerations = 1u << 20;  // handles stay below 2^52, exact in a double
 
-uint32_t slotOf(double handle) { return uint32_t(uint64_t(handle)); }
-uint32_t generationOf(double handle) { return uint32_t(uint64_t(handle) >> 32); }
+uint32_t slotOf(double handle) {
+  return uint32_t(uint64_t(handle));
+}
+uint32_t generationOf(double handle) {
+  return uint32_t(uint64_t(handle) >> 32);
+}
 
 }  // namespace
 

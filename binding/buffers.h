@@ -1,6 +1,6 @@
-// Device buffers of one JavaScript environment, known to JavaScript by a number: slot + generation ·
-// 2^32. A number whose buffer was disposed is recognised, whatever lives in the slot now, so no pointer
-// ever crosses the boundary and a stale handle cannot reach memory.
+// Device buffers of one JavaScript environment, known to JavaScript by a number: slot + generation
+// · 2^32. A number whose buffer was disposed is recognised, whatever lives in the slot now, so no
+// pointer ever crosses the boundary and a stale handle cannot reach memory.
 #pragma once
 
 #include <cstdint>

@@ -16,13 +16,16 @@ Environment::Environment(napi_env environment) : env(environment) {
   check(napi_unref_threadsafe_function(env, wake_));
 }
 
-Environment::~Environment() { close(); }
+Environment::~Environment() {
+  close();
+}
 
 void Environment::close() {
   if (closed_) return;
   closed_ = true;
   for (auto& [device, stream] : streams_) stream->close();
-  buffers.forEach([](const Buffer& buffer) { buffer.stream->release(buffer.data, buffer.bytes()); });
+  buffers.forEach(
+      [](const Buffer& buffer) { buffer.stream->release(buffer.data, buffer.bytes()); });
   streams_.clear();
   if (wake_) napi_release_threadsafe_function(wake_, napi_tsfn_abort);
   wake_ = nullptr;
@@ -37,7 +40,8 @@ runtime::Stream& Environment::stream(int device) {
 #if defined(ENTRAIN_CUDA)
       stream = runtime::openCudaStream(device);
 #else
-      throw runtime::Error("ERR_DEVICE", "device: cuda must be compiled in, got a build without CUDA");
+      throw runtime::Error("ERR_DEVICE",
+                           "device: cuda must be compiled in, got a build without CUDA");
 #endif
     }
   }

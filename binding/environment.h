@@ -1,5 +1,5 @@
-// What belongs to one JavaScript environment (the main thread or a worker): its buffers, a stream for
-// each device it uses, and the queue of finished reads on their way back to JavaScript.
+// What belongs to one JavaScript environment (the main thread or a worker): its buffers, a stream
+// for each device it uses, and the queue of finished reads on their way back to JavaScript.
 #pragma once
 
 #include <node_api.h>

@@ -17,7 +17,8 @@ inline void throwError(napi_env env, const char* code, const std::string& messag
 // Throws runtime::Error when a Node-API call fails.
 inline void check(napi_status status) {
   if (status != napi_ok) {
-    throw runtime::Error("ERR_NATIVE", "node-api call failed with status " + std::to_string(status));
+    throw runtime::Error("ERR_NATIVE",
+                         "node-api call failed with status " + std::to_string(status));
   }
 }
 

@@ -85,7 +85,8 @@ napi_value bindArguments(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<1> arguments(env, info);
     void* data = nullptr;
-    check(napi_get_typedarray_info(env, arguments.values[0], nullptr, nullptr, &data, nullptr, nullptr));
+    check(napi_get_typedarray_info(env, arguments.values[0], nullptr, nullptr, &data, nullptr,
+                                   nullptr));
     Environment& here = environment(env);
     // The reference keeps the array, and so its memory outside V8's heap, in place.
     check(napi_create_reference(env, arguments.values[0], 1, &here.argumentsReference));
@@ -106,8 +107,10 @@ napi_value invokeOperation(napi_env env, napi_callback_info info) {
     const int dtype = first ? int(first->dtype) : int(Dtype::float32);
     const Invoke invoke = dtype < kFloatDtypes ? set.byDtype[dtype] : nullptr;
     if (!invoke) {
-      throw runtime::Error("ERR_DTYPE", std::string(set.name) + ": the first tensor must be of a type that "
-                                        "the operation exists for, got " + dtypeName(Dtype(dtype)));
+      throw runtime::Error("ERR_DTYPE", std::string(set.name) +
+                                            ": the first tensor must be of a type that "
+                                            "the operation exists for, got " +
+                                            dtypeName(Dtype(dtype)));
     }
     invoke(operation, here.arguments, here.buffers);
     return nullptr;
@@ -197,7 +200,8 @@ napi_value upload(napi_env env, napi_callback_info info) {
     const Buffer& buffer = bufferOf(environment(env), arguments.number(0), "upload");
     void* data = nullptr;
     size_t length = 0;
-    check(napi_get_typedarray_info(env, arguments.values[1], nullptr, &length, &data, nullptr, nullptr));
+    check(napi_get_typedarray_info(env, arguments.values[1], nullptr, &length, &data, nullptr,
+                                   nullptr));
     if (int64_t(length) != buffer.bytes()) {
       throw runtime::Error("ERR_SHAPE", "upload: data must be " + std::to_string(buffer.bytes()) +
                                             " bytes, got " + std::to_string(length));
@@ -232,7 +236,8 @@ napi_value copyBuffer(napi_env env, napi_callback_info info) {
     const Buffer& from = bufferOf(here, arguments.number(1), "copy");
     if (to.stream != from.stream || to.bytes() != from.bytes()) {
       throw runtime::Error("ERR_SHAPE", "copy: source must be " + std::to_string(to.bytes()) +
-                                            " bytes on the same device, got " + std::to_string(from.bytes()));
+                                            " bytes on the same device, got " +
+                                            std::to_string(from.bytes()));
     }
     to.stream->copy(to.data, from.data, to.bytes());
     return nullptr;
@@ -267,7 +272,8 @@ napi_value synchronize(napi_env env, napi_callback_info info) {
 napi_value memory(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<1> arguments(env, info);
-    const runtime::MemoryStatistics statistics = environment(env).stream(int(arguments.number(0))).memory();
+    const runtime::MemoryStatistics statistics =
+        environment(env).stream(int(arguments.number(0))).memory();
     napi_value result = makeObject(env);
     put(env, result, "live", makeNumber(env, double(statistics.live)));
     put(env, result, "cached", makeNumber(env, double(statistics.cached)));
@@ -313,22 +319,33 @@ napi_value machine(napi_env env, napi_callback_info) {
 
 // ---- module ----
 
-void closeEnvironment(void* data) { static_cast<Environment*>(data)->close(); }
+void closeEnvironment(void* data) {
+  static_cast<Environment*>(data)->close();
+}
 
 napi_value initialise(napi_env env, napi_value exports) {
   return guarded(env, [&] {
     auto* here = new Environment(env);
     check(napi_set_instance_data(
-        env, here, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); }, nullptr));
+        env, here, [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); },
+        nullptr));
     check(napi_add_env_cleanup_hook(env, closeEnvironment, here));
     const struct {
       const char* name;
       napi_callback function;
     } functions[] = {
-        {"bindArguments", bindArguments}, {"invoke", invokeOperation}, {"signatures", signatures},
-        {"allocate", allocate},           {"release", release},        {"upload", upload},
-        {"download", download},           {"copyBuffer", copyBuffer},  {"fillZero", fillZero},
-        {"synchronize", synchronize},     {"memory", memory},          {"trim", trim},
+        {"bindArguments", bindArguments},
+        {"invoke", invokeOperation},
+        {"signatures", signatures},
+        {"allocate", allocate},
+        {"release", release},
+        {"upload", upload},
+        {"download", download},
+        {"copyBuffer", copyBuffer},
+        {"fillZero", fillZero},
+        {"synchronize", synchronize},
+        {"memory", memory},
+        {"trim", trim},
         {"machine", machine},
     };
     for (const auto& [name, function] : functions) {
@@ -344,4 +361,6 @@ napi_value initialise(napi_env env, napi_value exports) {
 
 }  // namespace entrain::binding
 
-NAPI_MODULE_INIT() { return entrain::binding::initialise(env, exports); }
+NAPI_MODULE_INIT() {
+  return entrain::binding::initialise(env, exports);
+}

@@ -1,6 +1,6 @@
-// From JavaScript's argument numbers to an operation's struct. JavaScript writes the fields in their
-// order into one array of doubles (handles, sizes, scalars, flags), which costs less than reading named
-// properties through Node-API; the names travel once, in signatures().
+// From JavaScript's argument numbers to an operation's struct. JavaScript writes the fields in
+// their order into one array of doubles (handles, sizes, scalars, flags), which costs less than
+// reading named properties through Node-API; the names travel once, in signatures().
 #pragma once
 
 #include <cmath>
@@ -56,7 +56,8 @@ class Unpacker {
     constexpr Dtype expected = DtypeOf<std::remove_const_t<T>>::value;
     if (buffer.dtype != expected) {
       throw runtime::Error("ERR_DTYPE", std::string(operation_) + ": " + name + " must be " +
-                                            dtypeName(expected) + ", got " + dtypeName(buffer.dtype));
+                                            dtypeName(expected) + ", got " +
+                                            dtypeName(buffer.dtype));
     }
     if (stream_ && stream_ != buffer.stream) {
       throw runtime::Error("ERR_DEVICE", std::string(operation_) + ": " + name +
@@ -73,7 +74,8 @@ class Unpacker {
   [[noreturn]] void fail(const char* code, const char* name, const char* rule, double got) const {
     char text[40];
     std::snprintf(text, sizeof text, "%g", got);
-    throw runtime::Error(code, std::string(operation_) + ": " + name + " must be " + rule + ", got " + text);
+    throw runtime::Error(
+        code, std::string(operation_) + ": " + name + " must be " + rule + ", got " + text);
   }
 
   const char* operation_;
@@ -89,11 +91,13 @@ class Describer {
   explicit Describer(const Emit& emit) : emit_(emit) {}
   template <class T>
   void operator()(const char* name, View<T>&) {
-    emit_(name, std::is_const_v<T> ? "input" : "output", false, dtypeName(DtypeOf<std::remove_const_t<T>>::value));
+    emit_(name, std::is_const_v<T> ? "input" : "output", false,
+          dtypeName(DtypeOf<std::remove_const_t<T>>::value));
   }
   template <class T>
   void optional(const char* name, View<T>&) {
-    emit_(name, std::is_const_v<T> ? "input" : "output", true, dtypeName(DtypeOf<std::remove_const_t<T>>::value));
+    emit_(name, std::is_const_v<T> ? "input" : "output", true,
+          dtypeName(DtypeOf<std::remove_const_t<T>>::value));
   }
   void operator()(const char* name, int64_t&) { emit_(name, "size", false, ""); }
   void operator()(const char* name, double&) { emit_(name, "number", false, ""); }

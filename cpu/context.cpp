@@ -40,7 +40,9 @@ CpuContext::~CpuContext() {
   delete scratch_;
 }
 
-int CpuContext::threads() const { return pool_.threads(); }
+int CpuContext::threads() const {
+  return pool_.threads();
+}
 
 void CpuContext::run(int64_t count, const void* body, void (*call)(const void*, int64_t)) {
   pool_.run(count, body, call);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <new>
 #include <thread>
+#include <utility>
 
 #include "cpu/context.h"
 #include "cpu/host_memory.h"
@@ -164,6 +165,8 @@ class CpuStream final : public Stream {
 
 }  // namespace
 
-std::unique_ptr<Stream> openCpuStream() { return std::make_unique<CpuStream>(); }
+std::unique_ptr<Stream> openCpuStream() {
+  return std::make_unique<CpuStream>();
+}
 
 }  // namespace entrain::runtime

@@ -1,5 +1,5 @@
-// The CPU as a device: an ordered queue served by one thread that drives the pool, and memory that is
-// kept for reuse.
+// The CPU as a device: an ordered queue served by one thread that drives the pool, and memory that
+// is kept for reuse.
 #pragma once
 
 #include <memory>

@@ -35,7 +35,9 @@ void* take(int64_t bytes) {
 
 }  // namespace
 
-HostMemory::~HostMemory() { trim(); }
+HostMemory::~HostMemory() {
+  trim();
+}
 
 void* HostMemory::allocate(int64_t bytes) {
   const int64_t size = roundedSize(bytes);
@@ -53,8 +55,9 @@ void* HostMemory::allocate(int64_t bytes) {
       memory = take(size);
       if (!memory) {
         throw Error("ERR_OUT_OF_MEMORY", "allocate: cpu has no " + std::to_string(bytes) +
-                                             " bytes left (live " + std::to_string(statistics_.live) +
-                                             ", cached " + std::to_string(cached) + ")");
+                                             " bytes left (live " +
+                                             std::to_string(statistics_.live) + ", cached " +
+                                             std::to_string(cached) + ")");
       }
     }
   }

@@ -6,11 +6,11 @@
 namespace entrain {
 
 // Each copy's cpu/table.cpp.
-#define ENTRAIN_DECLARE_COPY(isa)                                  \
-  inline namespace isa {                                           \
-  namespace cpu {                                                  \
-  runtime::CpuKernel kernel(int32_t operation, int32_t dtype);     \
-  }                                                                \
+#define ENTRAIN_DECLARE_COPY(isa)                              \
+  inline namespace isa {                                       \
+  namespace cpu {                                              \
+  runtime::CpuKernel kernel(int32_t operation, int32_t dtype); \
+  }                                                            \
   }
 #if defined(ENTRAIN_X86_COPIES)
 ENTRAIN_DECLARE_COPY(v2)
@@ -57,9 +57,13 @@ const Copy& chosen() {
 
 }  // namespace
 
-const char* instructionSet() { return chosen().name; }
+const char* instructionSet() {
+  return chosen().name;
+}
 
-CpuKernel cpuKernel(int32_t operation, int32_t dtype) { return chosen().kernel(operation, dtype); }
+CpuKernel cpuKernel(int32_t operation, int32_t dtype) {
+  return chosen().kernel(operation, dtype);
+}
 
 }  // namespace runtime
 }  // namespace entrain

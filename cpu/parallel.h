@@ -8,8 +8,8 @@
 
 namespace entrain::runtime {
 
-// Threads that one process should use: ENTRAIN_THREADS, else the processors this process may run on,
-// bounded by the control group's quota.
+// Threads that one process should use: ENTRAIN_THREADS, else the processors this process may run
+// on, bounded by the control group's quota.
 int threadLimit();
 
 class ThreadPool {
@@ -19,8 +19,8 @@ class ThreadPool {
 
   int threads() const { return workers_ + 1; }
 
-  // Calls call(body, i) once for each i in [0, count), the calling thread taking part. While another
-  // stream has the pool, all calls run on the calling thread.
+  // Calls call(body, i) once for each i in [0, count), the calling thread taking part. While
+  // another stream has the pool, all calls run on the calling thread.
   void run(int64_t count, const void* body, void (*call)(const void*, int64_t));
 
  private:
@@ -36,8 +36,8 @@ class ThreadPool {
   int64_t count_ = 0;
   alignas(64) std::atomic<int64_t> next_{0};
   // A worker announces itself in `active_` before it looks whether the job it woke for is still
-  // open; the owner closes the job before it waits for `active_` to fall to 0. So a worker that wakes
-  // late is never waited for.
+  // open; the owner closes the job before it waits for `active_` to fall to 0. So a worker that
+  // wakes late is never waited for.
   alignas(64) std::atomic<uint64_t> open_{0};
   std::atomic<int> active_{0};
   alignas(64) std::atomic<uint64_t> posted_{0};

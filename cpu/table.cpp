@@ -14,6 +14,8 @@ Kernel find(int32_t operation, int32_t dtype, OperationList<Operation...>) {
 
 }  // namespace
 
-Kernel kernel(int32_t operation, int32_t dtype) { return find(operation, dtype, Operations{}); }
+Kernel kernel(int32_t operation, int32_t dtype) {
+  return find(operation, dtype, Operations{});
+}
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu

@@ -70,7 +70,9 @@ function automatic(): Device {
   const { gpus, cudaUnavailable } = machine()
   if (gpus.length > 0) return at(0)
   if (process.env.ENTRAIN_STRICT === '1') {
-    throw new DeviceError(`device: auto must find a GPU under ENTRAIN_STRICT=1, got: ${cudaUnavailable}`)
+    throw new DeviceError(
+      `device: auto must find a GPU under ENTRAIN_STRICT=1, got: ${cudaUnavailable}`,
+    )
   }
   if (!toldFallback) {
     toldFallback = true
@@ -94,7 +96,9 @@ export function device(name?: DeviceName | Device): Device {
   if (asked === 'cpu') return at(-1)
   const match = /^cuda(?::(\d{1,3}))?$/.exec(asked)
   if (!match) {
-    throw new DeviceError(`device: name must be auto, cpu, cuda or cuda:<index>, got ${String(asked)}`)
+    throw new DeviceError(
+      `device: name must be auto, cpu, cuda or cuda:<index>, got ${String(asked)}`,
+    )
   }
   const index = Number(match[1] ?? 0)
   const { gpus, cudaUnavailable } = machine()

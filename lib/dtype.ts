@@ -111,7 +111,10 @@ export function decode<D extends Dtype>(bytes: ArrayBuffer, dtype: D): DataOf<D>
   return decodeAny(bytes, dtype) as DataOf<D>
 }
 
-function decodeAny(bytes: ArrayBuffer, dtype: Dtype): Float64Array | Float32Array | Int32Array | Uint8Array {
+function decodeAny(
+  bytes: ArrayBuffer,
+  dtype: Dtype,
+): Float64Array | Float32Array | Int32Array | Uint8Array {
   switch (dtype) {
     case 'float64':
       return new Float64Array(bytes)

@@ -83,7 +83,9 @@ export class NativeError extends EntrainError {
   }
 }
 
-const classes: Readonly<Record<string, new (message: string, options?: ErrorOptions) => EntrainError>> = {
+const classes: Readonly<
+  Record<string, new (message: string, options?: ErrorOptions) => EntrainError>
+> = {
   ERR_SHAPE: ShapeError,
   ERR_DTYPE: DtypeError,
   ERR_VALUE: ValueError,

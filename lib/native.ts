@@ -72,9 +72,12 @@ function packageRoot(): string {
 }
 
 function advice(message: string): string {
-  if (/GLIBC_|GLIBCXX_/.test(message)) return 'the system libraries are too old: build from source with `npx cmake-js build` in the package folder'
-  if (/invalid ELF|file too short/.test(message)) return 'the binary is damaged: reinstall the package'
-  if (/ERR_DLOPEN_DISABLED|--allow-addons/.test(message)) return 'native addons are disabled: run node with --allow-addons'
+  if (/GLIBC_|GLIBCXX_/.test(message))
+    return 'the system libraries are too old: build from source with `npx cmake-js build` in the package folder'
+  if (/invalid ELF|file too short/.test(message))
+    return 'the binary is damaged: reinstall the package'
+  if (/ERR_DLOPEN_DISABLED|--allow-addons/.test(message))
+    return 'native addons are disabled: run node with --allow-addons'
   return 'there is no binary for this platform: install cmake and g++ and run `npx cmake-js build` in the package folder'
 }
 
@@ -146,9 +149,12 @@ export function operation<const Names extends readonly string[]>(
     const expected = signature?.fields.map((field) => field.name).join(', ') ?? 'no such operation'
     if (expected !== fields.join(', ')) {
       index = -1
-      throw new NativeError(`native: fields of ${name} must be ${expected}, got ${fields.join(', ')}`)
+      throw new NativeError(
+        `native: fields of ${name} must be ${expected}, got ${fields.join(', ')}`,
+      )
     }
-    isTensor = signature?.fields.map((field) => field.kind === 'input' || field.kind === 'output') ?? []
+    isTensor =
+      signature?.fields.map((field) => field.kind === 'input' || field.kind === 'output') ?? []
   }
   const count = fields.length
   return (values) => {

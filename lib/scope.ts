@@ -16,6 +16,7 @@ export class Scope implements Disposable, AsyncDisposable {
 
   /** @internal */
   add(tensor: Tensor): void {
+    tensor.owner = this
     this.#tensors.add(tensor)
   }
 
@@ -26,7 +27,10 @@ export class Scope implements Disposable, AsyncDisposable {
 
   /** Hands a tensor to the surrounding scope (or to the caller where there is none). */
   keep<T extends Tensor>(tensor: T): T {
-    if (this.#tensors.delete(tensor)) this.#outer.scope?.add(tensor)
+    if (this.#tensors.delete(tensor)) {
+      tensor.owner = null
+      this.#outer.scope?.add(tensor)
+    }
     return tensor
   }
 
@@ -75,10 +79,14 @@ export function scope<T>(body?: (scope: Scope) => T): Scope | T {
       opened.dispose()
       throw error
     }
-    if (result instanceof Promise) return result.then((value) => finish(opened, value), (error: unknown) => {
-      opened.dispose()
-      throw error
-    }) as T
+    if (result instanceof Promise)
+      return result.then(
+        (value) => finish(opened, value),
+        (error: unknown) => {
+          opened.dispose()
+          throw error
+        },
+      ) as T
     return finish(opened, result)
   })
 }

@@ -15,7 +15,11 @@ export class Node {
   readonly outputs: Named<Tensor | null>
   readonly backward: (gradients: Named<Tensor | null>) => Named<Tensor | null>
 
-  constructor(inputs: Named<Tensor | null>, outputs: Named<Tensor | null>, backward: Node['backward']) {
+  constructor(
+    inputs: Named<Tensor | null>,
+    outputs: Named<Tensor | null>,
+    backward: Node['backward'],
+  ) {
     this.inputs = inputs
     this.outputs = outputs
     this.backward = backward
@@ -41,7 +45,9 @@ export function recording(inputs: Named<Tensor | null>): boolean {
 export function record<Inputs extends Named<Tensor | null>, Outputs extends Named<Tensor | null>>(
   inputs: Inputs,
   outputs: Outputs,
-  backward: (gradients: { readonly [Name in keyof Outputs]: Tensor | null }) => { readonly [Name in keyof Inputs]: Tensor | null },
+  backward: (gradients: { readonly [Name in keyof Outputs]: Tensor | null }) => {
+    readonly [Name in keyof Inputs]: Tensor | null
+  },
 ): Outputs {
   if (!recording(inputs)) return outputs
   const node = new Node(inputs, outputs, backward as Node['backward'])
@@ -55,13 +61,19 @@ export function record<Inputs extends Named<Tensor | null>, Outputs extends Name
 /** @internal */
 export function backward(root: Tensor, gradient?: Tensor): void {
   if (!differentiable(root)) {
-    throw new ValueError('backward: tensor must come from operations on tensors that require gradients, got one that does not')
+    throw new ValueError(
+      'backward: tensor must come from operations on tensors that require gradients, got one that does not',
+    )
   }
   if (!gradient && root.length !== 1) {
-    throw new ShapeError(`backward: gradient must be given unless the tensor has 1 element, got shape [${root.shape}]`)
+    throw new ShapeError(
+      `backward: gradient must be given unless the tensor has 1 element, got shape [${root.shape}]`,
+    )
   }
   if (gradient && gradient.length !== root.length) {
-    throw new ShapeError(`backward: gradient must be of shape [${root.shape}], got [${gradient.shape}]`)
+    throw new ShapeError(
+      `backward: gradient must be of shape [${root.shape}], got [${gradient.shape}]`,
+    )
   }
   if (gradient && gradient.dtype !== root.dtype) {
     throw new DtypeError(`backward: gradient must be ${root.dtype}, got ${gradient.dtype}`)

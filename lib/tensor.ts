@@ -4,6 +4,7 @@ import { type Device, type DeviceName, device as deviceOf, settled } from './dev
 import { type DataOf, type Dtype, decode, dtypeCodes, encode } from './dtype.js'
 import { DisposedError, DtypeError, ShapeError } from './errors.js'
 import { guarded, native } from './native.js'
+import type { Scope } from './scope.js'
 import { backward, type Node, record } from './tape.js'
 
 /** Where and how a new tensor is made. */
@@ -65,11 +66,21 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
   grad: Tensor | null = null
   /** The recorded operation that made this tensor. @internal */
   node: Node | null = null
+  /** The scope that will dispose this tensor. @internal */
+  owner: Scope | null = null
   readonly #storage: Storage
   #disposed = false
 
   /** @internal */
-  constructor(storage: Storage, dtype: D, shape: readonly number[], length: number, on: Device, requiresGrad: boolean, context: Context) {
+  constructor(
+    storage: Storage,
+    dtype: D,
+    shape: readonly number[],
+    length: number,
+    on: Device,
+    requiresGrad: boolean,
+    context: Context,
+  ) {
     this.#storage = storage
     this.dtype = dtype
     this.shape = shape
@@ -77,7 +88,7 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
     this.device = on
     this.requiresGrad = requiresGrad
     if (collector) collector.push(this)
-    else context.scope?.add(this)
+    else if (context.scope) context.scope.add(this)
   }
 
   /** @internal */
@@ -90,7 +101,12 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
   }
 
   /** Uninitialised memory. @internal */
-  static empty<D extends Dtype>(shape: readonly number[], dtype: D, on: Device, requiresGrad = false): Tensor<D> {
+  static empty<D extends Dtype>(
+    shape: readonly number[],
+    dtype: D,
+    on: Device,
+    requiresGrad = false,
+  ): Tensor<D> {
     const length = elements(shape)
     let handle: number
     try {
@@ -173,7 +189,15 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
   /** Another tensor of the same memory, outside the tape. @internal */
   alias(shape: readonly number[]): Tensor<D> {
     ++this.#storage.references
-    return new Tensor(this.#storage, this.dtype, shape, this.length, this.device, false, currentContext())
+    return new Tensor(
+      this.#storage,
+      this.dtype,
+      shape,
+      this.length,
+      this.device,
+      false,
+      currentContext(),
+    )
   }
 
   /** Whether no other tensor shares this memory. @internal */
@@ -194,7 +218,8 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
 
   /** @internal */
   assertAlive(operation: string): void {
-    if (this.#disposed) throw new DisposedError(`${operation}: tensor must be alive, got a disposed tensor`)
+    if (this.#disposed)
+      throw new DisposedError(`${operation}: tensor must be alive, got a disposed tensor`)
   }
 
   /** Gives the memory back once the work queued on it is done. Calling it twice is harmless. */
@@ -202,12 +227,12 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
     if (this.#disposed) return
     this.#disposed = true
     this.node = null
+    this.owner?.delete(this)
     if (--this.#storage.references === 0) native().release(this.#storage.handle)
   }
 
   [Symbol.dispose](): void {
     this.dispose()
-    currentContext().scope?.delete(this)
   }
 
   toString(): string {
@@ -236,11 +261,16 @@ export function elements(shape: readonly number[]): number {
  * @param data numbers in row-major order; rounded to the dtype, ties to even.
  * @throws ShapeError if `shape` does not hold as many elements; DtypeError for an unknown dtype.
  */
-export function tensor<D extends Dtype = 'float32'>(data: ArrayLike<number>, options: TensorOptions & { dtype?: D } = {}): Tensor<D> {
+export function tensor<D extends Dtype = 'float32'>(
+  data: ArrayLike<number>,
+  options: TensorOptions & { dtype?: D } = {},
+): Tensor<D> {
   const { shape = [data.length], dtype = 'float32' as D, requiresGrad = false } = options
   assertDtype(dtype)
   if (elements(shape) !== data.length) {
-    throw new ShapeError(`tensor: data must be ${elements(shape)} numbers for shape [${shape}], got ${data.length}`)
+    throw new ShapeError(
+      `tensor: data must be ${elements(shape)} numbers for shape [${shape}], got ${data.length}`,
+    )
   }
   const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
   if (data.length > 0) guarded(() => native().upload(made.handle, encode(data, dtype)))
@@ -248,7 +278,10 @@ export function tensor<D extends Dtype = 'float32'>(data: ArrayLike<number>, opt
 }
 
 /** A tensor of zeros. */
-export function zeros<D extends Dtype = 'float32'>(shape: readonly number[], options: Omit<TensorOptions, 'shape'> & { dtype?: D } = {}): Tensor<D> {
+export function zeros<D extends Dtype = 'float32'>(
+  shape: readonly number[],
+  options: Omit<TensorOptions, 'shape'> & { dtype?: D } = {},
+): Tensor<D> {
   const { dtype = 'float32' as D, requiresGrad = false } = options
   assertDtype(dtype)
   const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
@@ -258,6 +291,8 @@ export function zeros<D extends Dtype = 'float32'>(shape: readonly number[], opt
 
 function assertDtype(dtype: string): void {
   if (!Object.hasOwn(dtypeCodes, dtype)) {
-    throw new DtypeError(`tensor: dtype must be one of ${Object.keys(dtypeCodes).join(', ')}, got ${dtype}`)
+    throw new DtypeError(
+      `tensor: dtype must be one of ${Object.keys(dtypeCodes).join(', ')}, got ${dtype}`,
+    )
   }
 }

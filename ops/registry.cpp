@@ -25,7 +25,8 @@ std::string numberText(double value) {
 
 [[noreturn]] void fail(const char* code, const char* operation, const char* name,
                        const std::string& rule, const std::string& got) {
-  throw runtime::Error(code, std::string(operation) + ": " + name + " must be " + rule + ", got " + got);
+  throw runtime::Error(code,
+                       std::string(operation) + ": " + name + " must be " + rule + ", got " + got);
 }
 
 }  // namespace
@@ -69,7 +70,8 @@ void Check::shape(const char* name, int64_t length, std::initializer_list<Size> 
     fail("ERR_SHAPE", operation_, name, "smaller than 2^53 elements (" + names + ")", numbers);
   }
   if (length != product) {
-    const std::string factors = sizes.size() > 1 ? " (" + names + " = " + numbers + ")" : " (" + names + ")";
+    const std::string factors =
+        sizes.size() > 1 ? " (" + names + " = " + numbers + ")" : " (" + names + ")";
     fail("ERR_SHAPE", operation_, name,
          "a buffer of " + std::to_string(product) + " elements" + factors, std::to_string(length));
   }
@@ -89,7 +91,9 @@ const char* nameOf(int32_t operation, OperationList<Operation...>) {
 
 }  // namespace
 
-const char* operationName(int32_t operation) { return nameOf(operation, Operations{}); }
+const char* operationName(int32_t operation) {
+  return nameOf(operation, Operations{});
+}
 
 std::string describe(const Fault& fault) {
   const char* rule = "";

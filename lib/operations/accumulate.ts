@@ -1,6 +1,7 @@
 // Sums of gradients.
-import { operation } from '../native.js'
+
 import { encode } from '../dtype.js'
+import { operation } from '../native.js'
 import { Tensor } from '../tensor.js'
 
 const add = operation('add', ['left', 'right', 'output'] as const)
