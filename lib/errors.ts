@@ -99,6 +99,6 @@ const classes: Readonly<
 /** The typed error for one that the addon threw. @internal */
 export function fromNative(error: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error
-  const constructor = classes[String(error.code)]
-  return constructor ? new constructor(error.message) : error
+  const errorClass = classes[String(error.code)]
+  return errorClass ? new errorClass(error.message) : error
 }
