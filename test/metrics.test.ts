@@ -14,9 +14,15 @@ test('records are appended in order, also by a second writer', async (context) =
     await writer.close()
     await writer.close()
   }
-  const lines = (await readFile(path, 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as { step: number })
+  const lines = (await readFile(path, 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { step: number })
   assert.equal(lines.length, 400)
-  assert.deepEqual(lines.map((line) => line.step), [...Array(400).keys()].map((i) => i % 200))
+  assert.deepEqual(
+    lines.map((line) => line.step),
+    [...Array(400).keys()].map((i) => i % 200),
+  )
 })
 
 test('numbers that JSON lacks become null', async (context) => {
@@ -29,14 +35,19 @@ test('numbers that JSON lacks become null', async (context) => {
 
 test('a path that cannot be written and a closed writer are errors that name the file', async (context) => {
   const folder = await temporaryFolder(context)
-  await assert.rejects(MetricsWriter.open(folder), (error: unknown) =>
-    error instanceof DataError && error.code === 'ERR_DATA' && error.message.includes(folder))
+  await assert.rejects(
+    MetricsWriter.open(folder),
+    (error: unknown) =>
+      error instanceof DataError && error.code === 'ERR_DATA' && error.message.includes(folder),
+  )
   const writer = await MetricsWriter.open(join(folder, 'm.jsonl'))
   await writer.close()
   assert.throws(() => writer.write({ step: 1 }), DataError)
 })
 
-test('a full disk is reported at close', { skip: process.platform === 'linux' ? false : 'needs /dev/full' }, async () => {
+test('a full disk is reported at close', {
+  skip: process.platform === 'linux' ? false : 'needs /dev/full',
+}, async () => {
   const writer = await MetricsWriter.open('/dev/full')
   writer.write({ step: 1 })
   await assert.rejects(writer.close(), DataError)

@@ -12,7 +12,13 @@ function occurrences(text: string, word: string): number {
 }
 
 /** A probability from the definition: relative frequencies, an unseen context answering with the order below. */
-function defined(text: string, context: string, character: string, vocabulary: number, weights: readonly number[]): number {
+function defined(
+  text: string,
+  context: string,
+  character: string,
+  vocabulary: number,
+  weights: readonly number[],
+): number {
   const frequency = (before: string, otherwise: number): number => {
     const seen = occurrences(text.slice(0, -1), before)
     return seen === 0 ? otherwise : occurrences(text, before + character) / seen
@@ -24,7 +30,7 @@ function defined(text: string, context: string, character: string, vocabulary: n
 }
 
 const text = 'abracadabra abracadabra cadabra abra bracada rabadab'
-const vocabulary = CharacterVocabulary.of(text + 'z')
+const vocabulary = CharacterVocabulary.of(`${text}z`)
 const model = new NgramModel({ tokens: vocabulary.encode(text), vocabulary: vocabulary.size })
 
 test('probabilities are those of the definition', () => {
@@ -51,7 +57,9 @@ test('probabilities sum to one in every context, seen or not', () => {
 test('bits per character are the mean of -log2 p', () => {
   const sample = 'zabra'
   const tokens = [...vocabulary.encode(sample)]
-  const bits = tokens.map((c, i) => -Math.log2(model.probability(tokens[i - 2] ?? -1, tokens[i - 1] ?? -1, c)))
+  const bits = tokens.map(
+    (c, i) => -Math.log2(model.probability(tokens[i - 2] ?? -1, tokens[i - 1] ?? -1, c)),
+  )
   const mean = bits.reduce((sum, value) => sum + value, 0) / bits.length
   assert.ok(Number.isFinite(mean))
   assert.ok(Math.abs(model.bitsPerCharacter(vocabulary.encode(sample)) - mean) < 1e-12)
@@ -63,7 +71,9 @@ test('weights are a maximum of the likelihood', () => {
   const likelihood = (weights: readonly number[]): number => {
     let sum = 0
     for (let row = 0; row < rows; ++row) {
-      sum += Math.log(weights.reduce((total, weight, order) => total + weight * (table[4 * row + order] ?? 0), 0))
+      sum += Math.log(
+        weights.reduce((total, weight, order) => total + weight * (table[4 * row + order] ?? 0), 0),
+      )
     }
     return sum
   }
@@ -72,8 +82,11 @@ test('weights are a maximum of the likelihood', () => {
   const best = likelihood(weights)
   for (let from = 0; from < 4; ++from) {
     for (let to = 0; to < 4; ++to) {
-      const moved = weights.map((weight, order) => weight + (order === to ? 0.01 : 0) - (order === from ? 0.01 : 0))
-      if (from !== to && moved.every((weight) => weight >= 0)) assert.ok(likelihood(moved) <= best + 1e-3, `${from} to ${to}`)
+      const moved = weights.map(
+        (weight, order) => weight + (order === to ? 0.01 : 0) - (order === from ? 0.01 : 0),
+      )
+      if (from !== to && moved.every((weight) => weight >= 0))
+        assert.ok(likelihood(moved) <= best + 1e-3, `${from} to ${to}`)
     }
   }
 })
@@ -86,8 +99,14 @@ test('a text of independent fair characters costs its entropy', () => {
 })
 
 test('arguments are checked', () => {
-  assert.throws(() => new NgramModel({ tokens: new Int32Array(5), vocabulary: 3 }), /at least 20, got 5/)
-  assert.throws(() => new NgramModel({ tokens: new Int32Array(50).fill(3), vocabulary: 3 }), /from 0 to 2, got 3/)
+  assert.throws(
+    () => new NgramModel({ tokens: new Int32Array(5), vocabulary: 3 }),
+    /at least 20, got 5/,
+  )
+  assert.throws(
+    () => new NgramModel({ tokens: new Int32Array(50).fill(3), vocabulary: 3 }),
+    /from 0 to 2, got 3/,
+  )
   assert.throws(() => new NgramModel({ tokens: new Int32Array(50), vocabulary: 0 }), /vocabulary/)
   assert.throws(() => model.bitsPerCharacter(new Int32Array(0)), /empty/)
 })

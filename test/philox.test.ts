@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { philox, randomIntegers, randomNormals, randomUniforms, RandomStream } from '../lib/data/philox.js'
+import {
+  philox,
+  RandomStream,
+  randomIntegers,
+  randomNormals,
+  randomUniforms,
+} from '../lib/data/philox.js'
 import { readSafetensors, safetensorsArray } from '../lib/data/safetensors.js'
 import { ValueError } from '../lib/errors.js'
 import { goldenFile } from './support/project.js'
@@ -26,7 +32,13 @@ test('words equal the golden vectors', async () => {
 test('numbers depend on seed, block and stream, and on nothing else', () => {
   const draw = (options: object): number[] => [...randomUniforms({ seed: 1, count: 5, ...options })]
   assert.deepEqual(draw({}), draw({}))
-  for (const other of [{ seed: 2 }, { seed: 2 ** 32 + 1 }, { block: 1 }, { block: 2 ** 32 }, { stream: RandomStream.batches }]) {
+  for (const other of [
+    { seed: 2 },
+    { seed: 2 ** 32 + 1 },
+    { block: 1 },
+    { block: 2 ** 32 },
+    { stream: RandomStream.batches },
+  ]) {
     assert.notDeepEqual(draw(other), draw({}), JSON.stringify(other))
   }
   assert.deepEqual(draw({ count: 3 }), draw({}).slice(0, 3))
@@ -34,13 +46,18 @@ test('numbers depend on seed, block and stream, and on nothing else', () => {
 
 test('integers are uniform, normals have mean 0 and variance 1', () => {
   const counts = new Array<number>(10).fill(0)
-  for (const value of randomIntegers({ seed: 3, count: 100_000, limit: 10 })) counts[value] = (counts[value] ?? 0) + 1
+  for (const value of randomIntegers({ seed: 3, count: 100_000, limit: 10 }))
+    counts[value] = (counts[value] ?? 0) + 1
   // Five standard deviations of a binomial count, sqrt(1e5 * 0.1 * 0.9) = 95.
-  for (const count of counts) assert.ok(Math.abs(count - 10_000) < 475, `counts ${counts.join(' ')}`)
+  for (const count of counts)
+    assert.ok(Math.abs(count - 10_000) < 475, `counts ${counts.join(' ')}`)
   const normals = randomNormals({ seed: 4, count: 100_001 })
   const mean = normals.reduce((a, b) => a + b, 0) / normals.length
   const variance = normals.reduce((a, b) => a + b * b, 0) / normals.length
-  assert.ok(Math.abs(mean) < 5 / Math.sqrt(1e5) && Math.abs(variance - 1) < 5 * Math.sqrt(2 / 1e5), `${mean} ${variance}`)
+  assert.ok(
+    Math.abs(mean) < 5 / Math.sqrt(1e5) && Math.abs(variance - 1) < 5 * Math.sqrt(2 / 1e5),
+    `${mean} ${variance}`,
+  )
 })
 
 test('arguments are checked', () => {

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { CharacterVocabulary, randomBatch, readText, sequentialBatches, TextDataset } from '../lib/data/text.js'
+import {
+  CharacterVocabulary,
+  randomBatch,
+  readText,
+  sequentialBatches,
+  TextDataset,
+} from '../lib/data/text.js'
 import { DataError, ValueError } from '../lib/errors.js'
 import { temporaryFolder } from './support/project.js'
 
@@ -12,7 +18,10 @@ test('the vocabulary is the sorted code points, and decoding undoes encoding', (
   const text = 'naïve 🐋 whale\n𝄞 z'
   const vocabulary = CharacterVocabulary.of(text)
   const points = vocabulary.characters.map((character) => character.codePointAt(0) ?? 0)
-  assert.deepEqual(points, [...points].sort((a, b) => a - b))
+  assert.deepEqual(
+    points,
+    [...points].sort((a, b) => a - b),
+  )
   assert.equal(vocabulary.size, new Set(text).size)
   const tokens = vocabulary.encode(text)
   assert.equal(tokens.length, [...text].length)
@@ -22,11 +31,14 @@ test('the vocabulary is the sorted code points, and decoding undoes encoding', (
 
 test('unknown characters and tokens are refused', () => {
   const vocabulary = CharacterVocabulary.of('abc')
-  assert.throws(() => vocabulary.encode('abz'), (error: unknown) => {
-    assert.ok(error instanceof DataError)
-    assert.match(error.message, /got "z" at 2/)
-    return true
-  })
+  assert.throws(
+    () => vocabulary.encode('abz'),
+    (error: unknown) => {
+      assert.ok(error instanceof DataError)
+      assert.match(error.message, /got "z" at 2/)
+      return true
+    },
+  )
   for (const token of [3, -1, 0.5, NaN]) assert.throws(() => vocabulary.decode([token]), ValueError)
   assert.throws(() => CharacterVocabulary.of(''), DataError)
   assert.throws(() => new CharacterVocabulary(['ab']), ValueError)
@@ -56,7 +68,8 @@ test('a missing, an empty and a broken file are named', async (context) => {
 })
 
 test('a batch is a pure function of seed and step, its targets one character on', () => {
-  const batch = (options: object = {}) => randomBatch({ tokens: counted, batch: 8, time: 5, seed: 1, step: 0, ...options })
+  const batch = (options: object = {}) =>
+    randomBatch({ tokens: counted, batch: 8, time: 5, seed: 1, step: 0, ...options })
   assert.deepEqual(batch(), batch())
   assert.notDeepEqual(batch({ step: 1 }), batch())
   assert.notDeepEqual(batch({ seed: 2 }), batch())
@@ -70,7 +83,13 @@ test('a batch is a pure function of seed and step, its targets one character on'
 test('random windows reach both ends and nothing beyond', () => {
   const starts = new Set<number>()
   for (let step = 0; step < 200; ++step) {
-    const { inputs } = randomBatch({ tokens: counted.subarray(0, 8), batch: 4, time: 5, seed: 3, step })
+    const { inputs } = randomBatch({
+      tokens: counted.subarray(0, 8),
+      batch: 4,
+      time: 5,
+      seed: 3,
+      step,
+    })
     for (let row = 0; row < 4; ++row) starts.add(inputs[5 * row] ?? -1)
   }
   assert.deepEqual([...starts].sort(), [0, 1, 2])
@@ -78,17 +97,35 @@ test('random windows reach both ends and nothing beyond', () => {
 
 test('sequential batches predict every token but the first once', () => {
   const batches = [...sequentialBatches({ tokens: counted, batch: 4, time: 11 })]
-  assert.deepEqual(batches.map((batch) => batch.batch), [4, 4, 1])
+  assert.deepEqual(
+    batches.map((batch) => batch.batch),
+    [4, 4, 1],
+  )
   const targets = batches.flatMap((batch) => [...batch.targets])
-  assert.deepEqual(targets, Array.from({ length: 99 }, (_, i) => i + 1))
+  assert.deepEqual(
+    targets,
+    Array.from({ length: 99 }, (_, i) => i + 1),
+  )
   assert.equal([...sequentialBatches({ tokens: counted, batch: 4, time: 30 })][0]?.batch, 3)
 })
 
 test('sizes and splits are checked', () => {
-  assert.throws(() => randomBatch({ tokens: counted, batch: 0, time: 5, seed: 1, step: 0 }), ValueError)
-  assert.throws(() => randomBatch({ tokens: counted, batch: 1, time: 1.5, seed: 1, step: 0 }), ValueError)
-  assert.throws(() => randomBatch({ tokens: counted, batch: 1, time: 100, seed: 1, step: 0 }), DataError)
-  assert.throws(() => randomBatch({ tokens: counted, batch: 1, time: 5, seed: 1, step: -1 }), ValueError)
+  assert.throws(
+    () => randomBatch({ tokens: counted, batch: 0, time: 5, seed: 1, step: 0 }),
+    ValueError,
+  )
+  assert.throws(
+    () => randomBatch({ tokens: counted, batch: 1, time: 1.5, seed: 1, step: 0 }),
+    ValueError,
+  )
+  assert.throws(
+    () => randomBatch({ tokens: counted, batch: 1, time: 100, seed: 1, step: 0 }),
+    DataError,
+  )
+  assert.throws(
+    () => randomBatch({ tokens: counted, batch: 1, time: 5, seed: 1, step: -1 }),
+    ValueError,
+  )
   assert.throws(() => [...sequentialBatches({ tokens: counted, batch: 1, time: 100 })], DataError)
   assert.throws(() => new TextDataset({ text: '' }), DataError)
   assert.throws(() => new TextDataset({ text: 'a' }), DataError)

@@ -24,7 +24,7 @@ class CountTable {
   #slot(key: number): number {
     const mask = this.#keys.length - 1
     // Multiplicative hashing of both 32-bit halves (golden-ratio constants).
-    const low = Math.imul(key % 2 ** 32 | 0, 0x9e3779b1)
+    const low = Math.imul((key % 2 ** 32) | 0, 0x9e3779b1)
     let slot = (low ^ Math.imul(Math.floor(key / 2 ** 32), 0x85ebca77) ^ (low >>> 15)) & mask
     while (this.#keys[slot] !== key && this.#keys[slot] !== kUnknown) slot = (slot + 1) & mask
     return slot
@@ -91,7 +91,7 @@ class Frequencies {
     const V = this.vocabulary
     const uniform = 1 / V
     const first = this.#total > 0 ? (this.#single[c] ?? 0) / this.#total : uniform
-    const afterOne = b === kUnknown ? 0 : this.#afterOne[b] ?? 0
+    const afterOne = b === kUnknown ? 0 : (this.#afterOne[b] ?? 0)
     const second = afterOne > 0 ? this.#pairs.get(b * V + c) / afterOne : first
     const afterTwo = a === kUnknown || b === kUnknown ? 0 : this.#afterTwo.get(a * V + b)
     const third = afterTwo > 0 ? this.#triples.get((a * V + b) * V + c) / afterTwo : second
@@ -134,7 +134,12 @@ export function fitWeights(table: Float64Array): NgramWeights {
       share2 += part2 * inverse
       share3 += part3 * inverse
     }
-    const next: [number, number, number, number] = [share0 / rows, share1 / rows, share2 / rows, share3 / rows]
+    const next: [number, number, number, number] = [
+      share0 / rows,
+      share1 / rows,
+      share2 / rows,
+      share3 / rows,
+    ]
     const moved = Math.max(...next.map((weight, order) => Math.abs(weight - (weights[order] ?? 0))))
     weights = next
     if (moved < kWeightTolerance) break
@@ -156,9 +161,12 @@ export class NgramModel {
    */
   constructor({ tokens, vocabulary }: { tokens: Int32Array; vocabulary: number }) {
     if (!Number.isSafeInteger(vocabulary) || vocabulary < 1 || vocabulary > 200_000) {
-      throw new RangeError(`NgramModel: vocabulary must be an integer from 1 to 200000, got ${vocabulary}`)
+      throw new RangeError(
+        `NgramModel: vocabulary must be an integer from 1 to 200000, got ${vocabulary}`,
+      )
     }
-    if (tokens.length < 20) throw new RangeError(`NgramModel: tokens must be at least 20, got ${tokens.length}`)
+    if (tokens.length < 20)
+      throw new RangeError(`NgramModel: tokens must be at least 20, got ${tokens.length}`)
     const wrong = tokens.find((token) => token < 0 || token >= vocabulary)
     if (wrong !== undefined) {
       throw new RangeError(`NgramModel: tokens must be from 0 to ${vocabulary - 1}, got ${wrong}`)
@@ -184,8 +192,12 @@ export class NgramModel {
     const [w0, w1, w2, w3] = this.weights
     let bits = 0
     for (let at = 0; at < table.length; at += kOrders) {
-      bits -= Math.log2(w0 * (table[at] ?? 0) + w1 * (table[at + 1] ?? 0) + w2 * (table[at + 2] ?? 0)
-        + w3 * (table[at + 3] ?? 0))
+      bits -= Math.log2(
+        w0 * (table[at] ?? 0) +
+          w1 * (table[at + 1] ?? 0) +
+          w2 * (table[at + 2] ?? 0) +
+          w3 * (table[at + 3] ?? 0),
+      )
     }
     return bits / tokens.length
   }

@@ -54,14 +54,27 @@ export type RandomStream = (typeof RandomStream)[keyof typeof RandomStream]
  * @param stream default `RandomStream.inputs`
  * @throws ValueError (ERR_VALUE) for arguments outside these ranges
  */
-export function randomIntegers(
-  { seed, count, limit, block = 0, stream = RandomStream.inputs }:
-  { seed: number; count: number; limit: number; block?: number; stream?: RandomStream },
-): number[] {
+export function randomIntegers({
+  seed,
+  count,
+  limit,
+  block = 0,
+  stream = RandomStream.inputs,
+}: {
+  seed: number
+  count: number
+  limit: number
+  block?: number
+  stream?: RandomStream
+}): number[] {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > 2 ** 32) {
-    throw new ValueError(`randomIntegers: limit must be an integer from 1 to 2^32, got ${String(limit)}`)
+    throw new ValueError(
+      `randomIntegers: limit must be an integer from 1 to 2^32, got ${String(limit)}`,
+    )
   }
-  return Array.from(randomUniforms({ seed, count, block, stream }), (value) => Math.floor(value * limit))
+  return Array.from(randomUniforms({ seed, count, block, stream }), (value) =>
+    Math.floor(value * limit),
+  )
 }
 
 /**
@@ -71,13 +84,22 @@ export function randomIntegers(
  *
  * Parameters and errors as for randomIntegers.
  */
-export function randomUniforms(
-  { seed, count, block = 0, stream = RandomStream.inputs }:
-  { seed: number; count: number; block?: number; stream?: RandomStream },
-): Float64Array {
+export function randomUniforms({
+  seed,
+  count,
+  block = 0,
+  stream = RandomStream.inputs,
+}: {
+  seed: number
+  count: number
+  block?: number
+  stream?: RandomStream
+}): Float64Array {
   for (const [name, value] of Object.entries({ seed, count, block })) {
     if (!Number.isSafeInteger(value) || value < 0) {
-      throw new ValueError(`randomUniforms: ${name} must be an integer of at least 0, got ${String(value)}`)
+      throw new ValueError(
+        `randomUniforms: ${name} must be an integer of at least 0, got ${String(value)}`,
+      )
     }
   }
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)] as const
@@ -94,10 +116,17 @@ const uniform = (word0: number, word1: number): number =>
   ((word0 >>> 5) * 2 ** 26 + (word1 >>> 6)) / 2 ** 53
 
 /** Standard normal numbers by the Box-Muller transform of randomUniforms. */
-export function randomNormals(
-  { seed, count, block = 0, stream = RandomStream.inputs }:
-  { seed: number; count: number; block?: number; stream?: RandomStream },
-): Float64Array {
+export function randomNormals({
+  seed,
+  count,
+  block = 0,
+  stream = RandomStream.inputs,
+}: {
+  seed: number
+  count: number
+  block?: number
+  stream?: RandomStream
+}): Float64Array {
   const uniforms = randomUniforms({ seed, count: count + (count % 2), block, stream })
   const values = new Float64Array(count)
   for (let i = 0; i < count; i += 2) {

@@ -2,61 +2,45 @@
 // of names, element types, shapes and byte ranges, then the tensors' bytes without gaps.
 // Source: https://huggingface.co/docs/safetensors (format).
 
-import { open, rename, rm, type FileHandle } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CheckpointError, ValueError } from '../errors.js'
-import { repeatedKey } from './json-keys.js'
+import {
+  byteSize,
+  type Fail,
+  isDtype,
+  isObject,
+  isSize,
+  kElementBytes,
+  kMetadataKey,
+  parseHeader,
+  reason,
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+} from './safetensors-header.js'
+
+export type { SafetensorsDtype, SafetensorsEntry } from './safetensors-header.js'
 
 const kLengthBytes = 8
 /** The format's own limit on the header, in bytes. */
 const kMaximumHeaderBytes = 100_000_000
 /** One read or write moves at most this many bytes; the system's calls stop at 2 GiB. */
 const kChunkBytes = 1 << 30
-const kMetadataKey = '__metadata__'
-
-const kElementBytes = { F64: 8, I64: 8, F32: 4, I32: 4, BF16: 2, F16: 2, U8: 1, I8: 1, BOOL: 1 } as const
-
-/** Element types of the format that are read and written. */
-export type SafetensorsDtype = keyof typeof kElementBytes
 
 /** Arrays through which elements are seen; bfloat16 and float16 appear as their 16 bits. */
 export type SafetensorsArray =
-  Float64Array | Float32Array | BigInt64Array | Int32Array | Uint16Array | Int8Array | Uint8Array
-
-/** One tensor: its element type, its shape (outermost first) and its little-endian bytes. */
-export interface SafetensorsEntry {
-  readonly dtype: SafetensorsDtype
-  readonly shape: readonly number[]
-  readonly bytes: Uint8Array
-}
+  | Float64Array
+  | Float32Array
+  | BigInt64Array
+  | Int32Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
 
 /** A whole file: strings of `__metadata__`, and tensors by name. */
 export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>
-}
-
-interface HeaderEntry {
-  readonly name: string
-  readonly dtype: SafetensorsDtype
-  readonly shape: readonly number[]
-  readonly begin: number
-  readonly end: number
-}
-
-const isDtype = (value: unknown): value is SafetensorsDtype =>
-  typeof value === 'string' && Object.hasOwn(kElementBytes, value)
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0
-
-/** Bytes of a tensor, or null where the product of its sizes overflows. */
-function byteSize(shape: readonly number[], dtype: SafetensorsDtype): number | null {
-  if (shape.includes(0)) return 0
-  const bytes = shape.reduce((product, size) => product * size, kElementBytes[dtype])
-  return Number.isSafeInteger(bytes) ? bytes : null
 }
 
 /**
@@ -69,15 +53,22 @@ export function safetensorsArray(entry: SafetensorsEntry): SafetensorsArray {
   const { buffer, byteOffset, byteLength } = aligned
   const length = byteLength / size
   switch (entry.dtype) {
-    case 'F64': return new Float64Array(buffer, byteOffset, length)
-    case 'I64': return new BigInt64Array(buffer, byteOffset, length)
-    case 'F32': return new Float32Array(buffer, byteOffset, length)
-    case 'I32': return new Int32Array(buffer, byteOffset, length)
+    case 'F64':
+      return new Float64Array(buffer, byteOffset, length)
+    case 'I64':
+      return new BigInt64Array(buffer, byteOffset, length)
+    case 'F32':
+      return new Float32Array(buffer, byteOffset, length)
+    case 'I32':
+      return new Int32Array(buffer, byteOffset, length)
     case 'BF16':
-    case 'F16': return new Uint16Array(buffer, byteOffset, length)
-    case 'I8': return new Int8Array(buffer, byteOffset, length)
+    case 'F16':
+      return new Uint16Array(buffer, byteOffset, length)
+    case 'I8':
+      return new Int8Array(buffer, byteOffset, length)
     case 'U8':
-    case 'BOOL': return aligned
+    case 'BOOL':
+      return aligned
   }
 }
 
@@ -85,12 +76,16 @@ export function safetensorsArray(entry: SafetensorsEntry): SafetensorsArray {
  * An entry over the bytes of a typed array; nothing is copied.
  * Throws ValueError where the array does not hold exactly the elements of `shape`.
  */
-export function safetensorsEntry(
-  options: { dtype: SafetensorsDtype; shape: readonly number[]; data: ArrayBufferView },
-): SafetensorsEntry {
+export function safetensorsEntry(options: {
+  dtype: SafetensorsDtype
+  shape: readonly number[]
+  data: ArrayBufferView
+}): SafetensorsEntry {
   const { dtype, shape, data } = options
   const entry = {
-    dtype, shape: [...shape], bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    dtype,
+    shape: [...shape],
+    bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   }
   requireEntry('safetensorsEntry', 'data', entry)
   return entry
@@ -99,16 +94,21 @@ export function safetensorsEntry(
 function requireEntry(operation: string, name: string, entry: SafetensorsEntry): void {
   if (!isDtype(entry.dtype)) {
     const known = Object.keys(kElementBytes).join(', ')
-    throw new ValueError(`${operation}: dtype of ${name} must be one of ${known}, got ${String(entry.dtype)}`)
+    throw new ValueError(
+      `${operation}: dtype of ${name} must be one of ${known}, got ${String(entry.dtype)}`,
+    )
   }
   const expected = entry.shape.every(isSize) ? byteSize(entry.shape, entry.dtype) : null
   if (expected === null) {
     throw new ValueError(
-      `${operation}: shape of ${name} must be sizes whose product is a safe integer, got [${entry.shape.join(', ')}]`)
+      `${operation}: shape of ${name} must be sizes whose product is a safe integer, got [${entry.shape.join(', ')}]`,
+    )
   }
   if (entry.bytes.byteLength !== expected) {
-    throw new ValueError(`${operation}: ${name} must be ${expected} bytes for ${entry.dtype} `
-      + `[${entry.shape.join(', ')}], got ${entry.bytes.byteLength}`)
+    throw new ValueError(
+      `${operation}: ${name} must be ${expected} bytes for ${entry.dtype} ` +
+        `[${entry.shape.join(', ')}], got ${entry.bytes.byteLength}`,
+    )
   }
 }
 
@@ -127,7 +127,10 @@ function requireEntry(operation: string, name: string, entry: SafetensorsEntry):
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const fail: Fail = (fault, cause) => {
-    throw new CheckpointError(`readSafetensors: ${path}: ${fault}`, cause === undefined ? {} : { cause })
+    throw new CheckpointError(
+      `readSafetensors: ${path}: ${fault}`,
+      cause === undefined ? {} : { cause },
+    )
   }
   let file: FileHandle
   try {
@@ -142,7 +145,12 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
     const { metadata, entries } = parseHeader(text, stat.size - dataOffset, fail)
     const tensors = new Map<string, SafetensorsEntry>()
     for (const { name, dtype, shape, begin, end } of entries) {
-      const bytes = await readBytes({ file, position: dataOffset + begin, length: end - begin, fail })
+      const bytes = await readBytes({
+        file,
+        position: dataOffset + begin,
+        length: end - begin,
+        fail,
+      })
       tensors.set(name, { dtype, shape, bytes })
     }
     return { metadata, tensors }
@@ -154,16 +162,15 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
-type Fail = (fault: string, cause?: unknown) => never
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-async function readBytes(
-  options: { file: FileHandle; position: number; length: number; fail: Fail },
-): Promise<Uint8Array> {
+async function readBytes(options: {
+  file: FileHandle
+  position: number
+  length: number
+  fail: Fail
+}): Promise<Uint8Array> {
   const { file, position, length, fail } = options
   const bytes = new Uint8Array(length)
-  for (let done = 0; done < length;) {
+  for (let done = 0; done < length; ) {
     const wanted = Math.min(kChunkBytes, length - done)
     const { bytesRead } = await file.read(bytes, done, wanted, position + done)
     if (bytesRead === 0) fail(`file must hold ${position + length} bytes, got ${position + done}`)
@@ -173,9 +180,12 @@ async function readBytes(
 }
 
 async function readHeader(
-  file: FileHandle, fileBytes: number, fail: Fail,
+  file: FileHandle,
+  fileBytes: number,
+  fail: Fail,
 ): Promise<{ text: string; dataOffset: number }> {
-  if (fileBytes < kLengthBytes) fail(`file must be at least ${kLengthBytes} bytes, got ${fileBytes}`)
+  if (fileBytes < kLengthBytes)
+    fail(`file must be at least ${kLengthBytes} bytes, got ${fileBytes}`)
   const prefix = await readBytes({ file, position: 0, length: kLengthBytes, fail })
   const length = new DataView(prefix.buffer).getBigUint64(0, true)
   if (length > BigInt(kMaximumHeaderBytes)) {
@@ -183,87 +193,19 @@ async function readHeader(
   }
   const dataOffset = kLengthBytes + Number(length)
   if (dataOffset > fileBytes) {
-    fail(`header length must be at most ${fileBytes - kLengthBytes} bytes (the rest of the file), got ${length}`)
+    fail(
+      `header length must be at most ${fileBytes - kLengthBytes} bytes (the rest of the file), got ${length}`,
+    )
   }
   const header = await readBytes({ file, position: kLengthBytes, length: Number(length), fail })
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header), dataOffset }
+    return {
+      text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(header),
+      dataOffset,
+    }
   } catch (error) {
     return fail('header must be UTF-8, got other bytes', error)
   }
-}
-
-function parseHeader(
-  text: string, dataBytes: number, fail: Fail,
-): { metadata: Record<string, string>; entries: HeaderEntry[] } {
-  let header: unknown
-  try {
-    header = JSON.parse(text)
-  } catch (error) {
-    return fail(`header must be JSON, got ${reason(error)}`, error)
-  }
-  if (!text.startsWith('{') || !isObject(header)) return fail('header must be a JSON object that starts at its first byte')
-  const repeated = repeatedKey(text)
-  if (repeated !== null) fail(`names must be distinct, got ${JSON.stringify(repeated)} twice`)
-  const metadata = parseMetadata(header[kMetadataKey], fail)
-  const entries = Object.entries(header)
-    .filter(([name]) => name !== kMetadataKey)
-    .map(([name, value]) => parseEntry(name, value, fail))
-  checkRanges(entries, dataBytes, fail)
-  return { metadata, entries }
-}
-
-function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
-  if (value === undefined || value === null) return {}
-  if (!isObject(value)) return fail(`${kMetadataKey} must be an object, got ${JSON.stringify(value)}`)
-  const metadata: Record<string, string> = {}
-  for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') {
-      return fail(`${kMetadataKey} ${JSON.stringify(key)} must be a string, got ${JSON.stringify(text)}`)
-    }
-    Object.defineProperty(metadata, key, { value: text, enumerable: true, configurable: true, writable: true })
-  }
-  return metadata
-}
-
-function parseEntry(name: string, value: unknown, fail: Fail): HeaderEntry {
-  const title = `tensor ${JSON.stringify(name)}`
-  if (!isObject(value)) return fail(`${title} must be an object, got ${JSON.stringify(value)}`)
-  const { dtype, shape, data_offsets: offsets, ...others } = value
-  const unknown = Object.keys(others)[0]
-  if (unknown !== undefined) fail(`${title} must have dtype, shape and data_offsets only, got ${JSON.stringify(unknown)}`)
-  if (!isDtype(dtype)) {
-    return fail(`dtype of ${title} must be one of ${Object.keys(kElementBytes).join(', ')}, got ${JSON.stringify(dtype)}`)
-  }
-  if (!Array.isArray(shape) || !shape.every(isSize)) {
-    return fail(`shape of ${title} must be an array of sizes, got ${JSON.stringify(shape)}`)
-  }
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) {
-    return fail(`data_offsets of ${title} must be two byte offsets, got ${JSON.stringify(offsets)}`)
-  }
-  const [begin = 0, end = 0] = offsets
-  const expected = byteSize(shape, dtype)
-  if (expected === null) return fail(`shape of ${title} must have a safe product, got ${JSON.stringify(shape)}`)
-  if (end - begin !== expected) {
-    return fail(`data_offsets of ${title} must span ${expected} bytes for ${dtype} ${JSON.stringify(shape)}, `
-      + `got ${JSON.stringify(offsets)}`)
-  }
-  return { name, dtype, shape, begin, end }
-}
-
-/** The ranges, in order, must tile [0, dataBytes): no overlap, no gap, nothing beyond the file. */
-function checkRanges(entries: readonly HeaderEntry[], dataBytes: number, fail: Fail): void {
-  const ordered = [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)
-  let expected = 0
-  for (const { name, begin, end } of ordered) {
-    const title = `data_offsets of tensor ${JSON.stringify(name)}`
-    if (begin !== expected) {
-      fail(`${title} must begin at ${expected} (no gap, no overlap), got [${begin}, ${end}]`)
-    }
-    if (end > dataBytes) fail(`${title} must lie within the file's ${dataBytes} data bytes, got [${begin}, ${end}]`)
-    expected = end
-  }
-  if (expected !== dataBytes) fail(`data must be ${expected} bytes as the header says, got ${dataBytes}`)
 }
 
 // ---- writing ----
@@ -300,31 +242,40 @@ export async function writeSafetensors(
     file = null
     await rename(temporary, path)
   } catch (error) {
-    const created = !(isObject(error) && error['code'] === 'EEXIST')
+    const created = !(isObject(error) && error.code === 'EEXIST')
     await file?.close().catch(() => undefined)
     if (created) await rm(temporary, { force: true }).catch(() => undefined)
     throw new CheckpointError(
-      `writeSafetensors: ${path}: file must be writable, got ${reason(error)}`, { cause: error })
+      `writeSafetensors: ${path}: file must be writable, got ${reason(error)}`,
+      { cause: error },
+    )
   }
   await syncFolder(dirname(path))
 }
 
 function layOut(
-  tensors: ReadonlyMap<string, SafetensorsEntry>, metadata: Readonly<Record<string, string>>,
+  tensors: ReadonlyMap<string, SafetensorsEntry>,
+  metadata: Readonly<Record<string, string>>,
 ): { header: Uint8Array; ordered: SafetensorsEntry[] } {
   for (const [key, text] of Object.entries(metadata)) {
     if (typeof text !== 'string') {
-      throw new ValueError(`writeSafetensors: metadata ${JSON.stringify(key)} must be a string, got ${String(text)}`)
+      throw new ValueError(
+        `writeSafetensors: metadata ${JSON.stringify(key)} must be a string, got ${String(text)}`,
+      )
     }
   }
-  const names = [...tensors].sort(([nameA, a], [nameB, b]) =>
-    kElementBytes[b.dtype] - kElementBytes[a.dtype] || (nameA < nameB ? -1 : 1))
+  const names = [...tensors].sort(
+    ([nameA, a], [nameB, b]) =>
+      kElementBytes[b.dtype] - kElementBytes[a.dtype] || (nameA < nameB ? -1 : 1),
+  )
   const fields: [string, unknown][] = []
   if (Object.keys(metadata).length > 0) fields.push([kMetadataKey, metadata])
   let begin = 0
   for (const [name, entry] of names) {
     if (name === kMetadataKey) {
-      throw new ValueError(`writeSafetensors: name of a tensor must be other than ${kMetadataKey}, got it`)
+      throw new ValueError(
+        `writeSafetensors: name of a tensor must be other than ${kMetadataKey}, got it`,
+      )
     }
     requireEntry('writeSafetensors', `tensor ${JSON.stringify(name)}`, entry)
     const end = begin + entry.bytes.byteLength
@@ -341,7 +292,9 @@ function encodeHeader(fields: readonly [string, unknown][]): Uint8Array {
   const json = new TextEncoder().encode(text)
   const length = Math.ceil(json.length / 8) * 8
   if (length > kMaximumHeaderBytes) {
-    throw new ValueError(`writeSafetensors: header must be at most ${kMaximumHeaderBytes} bytes, got ${length}`)
+    throw new ValueError(
+      `writeSafetensors: header must be at most ${kMaximumHeaderBytes} bytes, got ${length}`,
+    )
   }
   const header = new Uint8Array(kLengthBytes + length).fill(0x20)
   new DataView(header.buffer).setBigUint64(0, BigInt(length), true)
@@ -350,8 +303,12 @@ function encodeHeader(fields: readonly [string, unknown][]): Uint8Array {
 }
 
 async function writeBytes(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, done, Math.min(kChunkBytes, bytes.length - done))
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(
+      bytes,
+      done,
+      Math.min(kChunkBytes, bytes.length - done),
+    )
     done += bytesWritten
   }
 }

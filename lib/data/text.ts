@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { DataError, ValueError } from '../errors.js'
-import { randomIntegers, RandomStream } from './philox.js'
+import { RandomStream, randomIntegers } from './philox.js'
 
 /**
  * Reads text files and joins them in order.
@@ -13,7 +13,8 @@ import { randomIntegers, RandomStream } from './philox.js'
  */
 export async function readText(paths: string | readonly string[]): Promise<string> {
   const files = typeof paths === 'string' ? [paths] : paths
-  if (files.length === 0) throw new DataError('readText: paths must name at least one file, got none')
+  if (files.length === 0)
+    throw new DataError('readText: paths must name at least one file, got none')
   const texts = await Promise.all(files.map(readOneText))
   return texts.join('')
 }
@@ -48,7 +49,9 @@ export class CharacterVocabulary {
     this.#tokens = new Map(this.characters.map((character, token) => [character, token]))
     const wrong = this.characters.find((character) => [...character].length !== 1)
     if (wrong !== undefined) {
-      throw new ValueError(`CharacterVocabulary: characters must be single, got ${JSON.stringify(wrong)}`)
+      throw new ValueError(
+        `CharacterVocabulary: characters must be single, got ${JSON.stringify(wrong)}`,
+      )
     }
     if (this.#tokens.size !== this.characters.length) {
       throw new ValueError('CharacterVocabulary: characters must be distinct, got one twice')
@@ -57,9 +60,12 @@ export class CharacterVocabulary {
 
   /** The vocabulary of a text. Throws DataError (ERR_DATA) for an empty one. */
   static of(text: string): CharacterVocabulary {
-    if (text.length === 0) throw new DataError('CharacterVocabulary: text must not be empty, got 0 characters')
+    if (text.length === 0)
+      throw new DataError('CharacterVocabulary: text must not be empty, got 0 characters')
     const points = [...new Set(text)].map((character) => character.codePointAt(0) ?? 0)
-    return new CharacterVocabulary(points.sort((a, b) => a - b).map((point) => String.fromCodePoint(point)))
+    return new CharacterVocabulary(
+      points.sort((a, b) => a - b).map((point) => String.fromCodePoint(point)),
+    )
   }
 
   get size(): number {
@@ -73,8 +79,10 @@ export class CharacterVocabulary {
     for (const character of text) {
       const token = this.#tokens.get(character)
       if (token === undefined) {
-        throw new DataError(`CharacterVocabulary: text must hold known characters, got ${JSON.stringify(character)}`
-          + ` at ${length}`)
+        throw new DataError(
+          `CharacterVocabulary: text must hold known characters, got ${JSON.stringify(character)}` +
+            ` at ${length}`,
+        )
       }
       tokens[length++] = token
     }
@@ -87,7 +95,9 @@ export class CharacterVocabulary {
     for (const token of tokens) {
       const character = this.characters[token]
       if (character === undefined) {
-        throw new ValueError(`CharacterVocabulary: token must be an integer from 0 to ${this.size - 1}, got ${token}`)
+        throw new ValueError(
+          `CharacterVocabulary: token must be an integer from 0 to ${this.size - 1}, got ${token}`,
+        )
       }
       text += character
     }
@@ -106,7 +116,9 @@ export interface TokenBatch {
 function requireCounts(operation: string, values: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(values)) {
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw new ValueError(`${operation}: ${name} must be an integer of at least 1, got ${String(value)}`)
+      throw new ValueError(
+        `${operation}: ${name} must be an integer of at least 1, got ${String(value)}`,
+      )
     }
   }
 }
@@ -138,14 +150,29 @@ function windowsAt(tokens: Int32Array, starts: readonly number[], time: number):
  * @param step integer of at least 0
  * @throws ValueError (ERR_VALUE) for sizes, DataError (ERR_DATA) where the split is too short
  */
-export function randomBatch(
-  { tokens, batch, time, seed, step }:
-  { tokens: Int32Array; batch: number; time: number; seed: number; step: number },
-): TokenBatch {
+export function randomBatch({
+  tokens,
+  batch,
+  time,
+  seed,
+  step,
+}: {
+  tokens: Int32Array
+  batch: number
+  time: number
+  seed: number
+  step: number
+}): TokenBatch {
   requireCounts('randomBatch', { batch, time })
   requireLength('randomBatch', tokens, time)
   const limit = tokens.length - time
-  const starts = randomIntegers({ seed, count: batch, limit, block: step, stream: RandomStream.batches })
+  const starts = randomIntegers({
+    seed,
+    count: batch,
+    limit,
+    block: step,
+    stream: RandomStream.batches,
+  })
   return windowsAt(tokens, starts, time)
 }
 
@@ -156,15 +183,25 @@ export function randomBatch(
  * @param tokens the split, more than `time` of them
  * @throws ValueError (ERR_VALUE) for sizes, DataError (ERR_DATA) where the split is too short
  */
-export function* sequentialBatches(
-  { tokens, batch, time }: { tokens: Int32Array; batch: number; time: number },
-): Generator<TokenBatch> {
+export function* sequentialBatches({
+  tokens,
+  batch,
+  time,
+}: {
+  tokens: Int32Array
+  batch: number
+  time: number
+}): Generator<TokenBatch> {
   requireCounts('sequentialBatches', { batch, time })
   requireLength('sequentialBatches', tokens, time)
   const windows = Math.floor((tokens.length - 1) / time)
   for (let first = 0; first < windows; first += batch) {
     const rows = Math.min(batch, windows - first)
-    yield windowsAt(tokens, Array.from({ length: rows }, (_, row) => (first + row) * time), time)
+    yield windowsAt(
+      tokens,
+      Array.from({ length: rows }, (_, row) => (first + row) * time),
+      time,
+    )
   }
 }
 
@@ -181,7 +218,9 @@ export class TextDataset {
    */
   constructor({ text, trainFraction = 0.9 }: { text: string; trainFraction?: number }) {
     if (!(trainFraction > 0 && trainFraction < 1)) {
-      throw new ValueError(`TextDataset: trainFraction must be above 0 and below 1, got ${String(trainFraction)}`)
+      throw new ValueError(
+        `TextDataset: trainFraction must be above 0 and below 1, got ${String(trainFraction)}`,
+      )
     }
     this.vocabulary = CharacterVocabulary.of(text)
     const tokens = this.vocabulary.encode(text)
@@ -201,7 +240,8 @@ export class TextDataset {
    * @throws DataError (ERR_DATA) naming the file that is missing, empty or not UTF-8
    */
   static async read(
-    paths: string | readonly string[], { trainFraction = 0.9 }: { trainFraction?: number } = {},
+    paths: string | readonly string[],
+    { trainFraction = 0.9 }: { trainFraction?: number } = {},
   ): Promise<TextDataset> {
     return new TextDataset({ text: await readText(paths), trainFraction })
   }

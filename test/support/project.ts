@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
 
 /** The folder of package.json, from source and from compiled files alike. */
 export const projectRoot = ((): string => {
@@ -19,7 +19,8 @@ export const projectRoot = ((): string => {
 })()
 
 /** A golden file of the project. */
-export const goldenFile = (name: string): string => join(projectRoot, 'test', 'golden', `${name}.safetensors`)
+export const goldenFile = (name: string): string =>
+  join(projectRoot, 'test', 'golden', `${name}.safetensors`)
 
 /** A new empty folder that is removed when the test ends. */
 export async function temporaryFolder(context: TestContext): Promise<string> {
