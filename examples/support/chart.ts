@@ -18,8 +18,8 @@ import { SVGRenderer } from 'echarts/renderers'
 
 const kWidth = 880
 const kHeight = 480
-/** Weight of the newest loss in the running mean is 1 − 0.5^(1 / half-life); half-life in logged points. */
-const kHalfLifePoints = 12
+/** The smoothed curve forgets half of a point within so many logged points. */
+const kHalfLifePoints = 4
 
 const colours = {
   text: '#1f2933',
@@ -48,14 +48,24 @@ export interface LossChartOptions {
   readonly references: readonly { readonly name: string; readonly bits: number }[]
 }
 
+/** An exponential mean from both sides, so that the smoothed curve does not lag behind a steep start. */
+export function smoothed(points: readonly CurvePoint[]): CurvePoint[] {
+  const forward = runningMean(points.map(({ bits }) => bits))
+  const backward = runningMean(points.map(({ bits }) => bits).reverse()).reverse()
+  return points.map(({ step }, i) => ({
+    step,
+    bits: ((forward[i] ?? 0) + (backward[i] ?? 0)) / 2,
+  }))
+}
+
 /** Exponential running mean, free of the start's bias. */
-export function runningMean(points: readonly CurvePoint[]): CurvePoint[] {
+function runningMean(values: readonly number[]): number[] {
   const keep = 0.5 ** (1 / kHalfLifePoints)
   let [sum, weight] = [0, 0]
-  return points.map(({ step, bits }) => {
-    sum = keep * sum + bits
+  return values.map((value) => {
+    sum = keep * sum + value
     weight = keep * weight + 1
-    return { step, bits: sum / weight }
+    return sum / weight
   })
 }
 
@@ -93,12 +103,13 @@ export function lossChart(options: LossChartOptions): string {
         top: 22,
         itemWidth: 18,
         itemHeight: 8,
+        itemGap: 20,
         icon: 'roundRect',
         data: ['training', 'validation'],
         textStyle: { fontSize: 13, color: colours.text },
       },
       grid: { left: 64, right: 32, top: 96, bottom: 56 },
-      xAxis: axis('step', { nameGap: 32, splitLine: { show: false } }),
+      xAxis: axis('step', { nameGap: 32, splitLine: { show: false }, max: lastStep(options) }),
       yAxis: axis('bits per character', { nameGap: 40, scale: true, ...verticalRange(options) }),
       series: series(options),
     })
@@ -108,7 +119,11 @@ export function lossChart(options: LossChartOptions): string {
   }
 }
 
-/** Room for every curve and reference line, in whole half bits. */
+function lastStep({ train, validation }: LossChartOptions): number {
+  return Math.max(train.at(-1)?.step ?? 1, validation.at(-1)?.step ?? 1)
+}
+
+/** Room for every curve and reference line, in whole bits. */
 function verticalRange(options: LossChartOptions): { min: number; max: number } {
   const values = [...options.train, ...options.validation, ...options.references]
     .map(({ bits }) => bits)
@@ -116,7 +131,7 @@ function verticalRange(options: LossChartOptions): { min: number; max: number } 
   if (values.length === 0) return { min: 0, max: 1 }
   const least = values.reduce((a, b) => Math.min(a, b))
   const most = values.reduce((a, b) => Math.max(a, b))
-  return { min: Math.floor(2 * (least - 0.1)) / 2, max: Math.ceil(2 * (most + 0.1)) / 2 }
+  return { min: Math.floor(least - 0.1), max: Math.ceil(most + 0.1) }
 }
 
 function axis<More extends object>(name: string, more: More) {
@@ -146,7 +161,7 @@ function series(options: LossChartOptions): (LineSeriesOption | ScatterSeriesOpt
     {
       ...line,
       name: 'training',
-      data: pairs(runningMean(options.train)),
+      data: pairs(smoothed(options.train)),
       lineStyle: { width: 2.25, color: colours.train },
       itemStyle: { color: colours.train },
     },
@@ -155,7 +170,12 @@ function series(options: LossChartOptions): (LineSeriesOption | ScatterSeriesOpt
       name: 'validation',
       data: pairs(options.validation),
       symbolSize: 8,
-      itemStyle: { color: colours.validation, borderColor: '#ffffff', borderWidth: 1.5 },
+      itemStyle: {
+        color: colours.validation,
+        borderColor: '#ffffff',
+        borderWidth: 1.5,
+        opacity: 1,
+      },
       z: 5,
     },
   ]

@@ -36,7 +36,7 @@ export function shortNumber(value: number): string {
   return value.toFixed(0)
 }
 
-/** 72 as `1m 12s`; 3700 as `1h 02m`. */
+/** 72 as `1m 12s`; 3700 as `1h 01m`. */
 export function shortDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '-'
   const whole = Math.round(seconds)
