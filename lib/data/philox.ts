@@ -41,7 +41,7 @@ export function philox(counter: Words, key: readonly [number, number]): Words {
 }
 
 /** Streams keep the uses of one seed apart: they are the last word of the counter. */
-export const RandomStream = { batches: 1, sampling: 2, inputs: 3 } as const
+export const RandomStream = { batches: 1, sampling: 2, inputs: 3, initialisation: 4 } as const
 export type RandomStream = (typeof RandomStream)[keyof typeof RandomStream]
 
 /**
