@@ -107,7 +107,8 @@ export async function loadCheckpoint(
   }
   const fill = (name: string, tensor: Tensor): void => {
     const entry = tensors.get(name)
-    if (!entry) return fail(`tensor ${name} must be there, got none`)
+    if (!entry)
+      throw new CheckpointError(`loadCheckpoint: ${path}: tensor ${name} must be there, got none`)
     const same =
       entry.dtype === fileDtypes[tensor.dtype] && entry.shape.join() === tensor.shape.join()
     if (!same) fail(`tensor ${name} must be ${tensor}, got ${entry.dtype} [${entry.shape}]`)
