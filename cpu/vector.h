@@ -6,7 +6,12 @@
 #include <cstdint>
 #include <cstring>
 #if defined(__x86_64__)
+// GCC 12 warns of the deliberately undefined register in its own AVX-512 header (bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 #include "ops/dtype.h"

@@ -6,7 +6,12 @@
 #include "ops/scalar.h"
 
 #if defined(__F16C__)
+// GCC 12 warns of the deliberately undefined register in its own AVX-512 header (bug 105593).
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 #if defined(__CUDACC__)
 #include <cuda_fp16.h>
