@@ -4,6 +4,7 @@
 
 #include "ops/complex.h"
 #include "ops/exponential.h"
+#include "ops/polynomial.h"
 #include "ops/sincos.h"
 
 namespace entrain::inline ENTRAIN_ISA {
@@ -33,23 +34,27 @@ HOST_DEVICE Complex<Real> retreat(const Eigenvalue<Real>& lambda, Complex<Real> 
 
 // ---- parameters to eigenvalues ----
 
-// What the two parameters of a channel mean: always evaluated in double, once per channel.
+// What the two parameters of a channel mean; Double is double or a vector of it, whatever the
+// storage type, and this happens once per channel.
+template <class Double>
 struct ChannelEigenvalue {
-  double magnitude;           // |lambda|
-  double complement;          // 1 - |lambda|, accurate also where |lambda| rounds to 1
-  Complex<double> direction;  // lambda / |lambda|
+  Double magnitude;           // |lambda|
+  Double complement;          // 1 - |lambda|, accurate also where |lambda| rounds to 1
+  Complex<Double> direction;  // lambda / |lambda|
 };
 
 // (alpha, omega), or (|lambda|, arg lambda) in the magnitude form.
-HOST_DEVICE ChannelEigenvalue channelEigenvalue(double logDecay, double frequency,
-                                                bool magnitudeForm) {
-  ChannelEigenvalue channel;
+template <class Double>
+HOST_DEVICE ChannelEigenvalue<Double> channelEigenvalue(Double logDecay, Double frequency,
+                                                        bool magnitudeForm) {
+  ChannelEigenvalue<Double> channel;
   channel.magnitude = magnitudeForm ? logDecay : sigmoid(logDecay);
-  channel.complement = magnitudeForm ? 1.0 - logDecay : sigmoid(-logDecay);
+  channel.complement = magnitudeForm ? Double(1.0) - logDecay : sigmoid(-logDecay);
   sineCosine(frequency, channel.direction.imaginary, channel.direction.real);
   return channel;
 }
 
+// Elsewhere the kernels raise FaultRule::magnitudeRange and take NaN for the magnitude.
 HOST_DEVICE bool isMagnitude(double magnitude) {
   return magnitude >= 0.0 && magnitude <= 1.0;
 }
@@ -63,7 +68,7 @@ HOST_DEVICE Eigenvalue<Real> splitWords(Complex<double> lambda) {
 
 // The eigenvalue of a channel without selection.
 template <class Real>
-HOST_DEVICE Eigenvalue<Real> fixedEigenvalue(const ChannelEigenvalue& channel) {
+HOST_DEVICE Eigenvalue<Real> fixedEigenvalue(const ChannelEigenvalue<double>& channel) {
   return splitWords<Real>({channel.magnitude * channel.direction.real,
                            channel.magnitude * channel.direction.imaginary});
 }
@@ -71,10 +76,11 @@ HOST_DEVICE Eigenvalue<Real> fixedEigenvalue(const ChannelEigenvalue& channel) {
 // Gradients of the two parameters of a channel with fixed lambda, from S = Σ_bt h(t) conj(c(t-1)):
 //   sigmoid form: dL/dalpha = Re(conj(lambda) S) (1 - m), dL/domega = Im(conj(lambda) S);
 //   magnitude form: dL/dm = Re(exp(-i phase) S), dL/dphase = Im(conj(lambda) S).
-HOST_DEVICE Complex<double> parameterGradients(const ChannelEigenvalue& channel,
-                                               Complex<double> sum, bool magnitudeForm) {
-  const Complex<double> turned = multiplyConjugate(sum, channel.direction);
-  const double scale = magnitudeForm ? 1.0 : channel.magnitude * channel.complement;
+template <class Double>
+HOST_DEVICE Complex<Double> parameterGradients(const ChannelEigenvalue<Double>& channel,
+                                               Complex<Double> sum, bool magnitudeForm) {
+  const Complex<Double> turned = multiplyConjugate(sum, channel.direction);
+  const Double scale = magnitudeForm ? Double(1.0) : channel.magnitude * channel.complement;
   return {turned.real * scale, turned.imaginary * channel.magnitude};
 }
 
@@ -92,7 +98,7 @@ struct SelectiveChannel {
 };
 
 template <class Real>
-HOST_DEVICE SelectiveChannel<Real> selectiveChannel(const ChannelEigenvalue& channel,
+HOST_DEVICE SelectiveChannel<Real> selectiveChannel(const ChannelEigenvalue<double>& channel,
                                                     double logDecay, bool near) {
   if (near) return {fixedEigenvalue<Real>(channel), Real(channel.complement)};
   return {splitWords<Real>(channel.direction), Real(logDecay)};
@@ -111,38 +117,28 @@ struct Selected {
 // e^x - 1
 template <class Real>
 HOST_DEVICE Real smallExponentialMinusOne(Real x) {
-  using L = Lane<Real>;
-  Real sum = Real(L(1.0 / 720));
-  if constexpr (sizeof(L) == 8) {
-    sum = fma(x, Real(L(1.0 / 39916800)), Real(L(1.0 / 3628800)));
-    sum = fma(x, sum, Real(L(1.0 / 362880)));
-    sum = fma(x, sum, Real(L(1.0 / 40320)));
-    sum = fma(x, sum, Real(L(1.0 / 5040)));
-    sum = fma(x, sum, Real(L(1.0 / 720)));
+  Real sum;
+  if constexpr (kIsSingle<Real>) {
+    sum = polynomial(x, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720);
+  } else {
+    sum = polynomial(x, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
+                     1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800);
   }
-  sum = fma(x, sum, Real(L(1.0 / 120)));
-  sum = fma(x, sum, Real(L(1.0 / 24)));
-  sum = fma(x, sum, Real(L(1.0 / 6)));
-  sum = fma(x, sum, Real(L(1.0 / 2)));
   return fma(x * x, sum, x);
 }
 
 // e^(ix) - 1
 template <class Real>
 HOST_DEVICE Complex<Real> smallRotationMinusOne(Real x) {
-  using L = Lane<Real>;
   const Real square = x * x;
-  Real cosine = Real(L(-1.0 / 720));
-  Real sine = Real(L(1.0 / 120));
-  if constexpr (sizeof(L) == 8) {
-    cosine = fma(square, Real(L(-1.0 / 3628800)), Real(L(1.0 / 40320)));
-    cosine = fma(square, cosine, Real(L(-1.0 / 720)));
-    sine = fma(square, Real(L(1.0 / 362880)), Real(L(-1.0 / 5040)));
-    sine = fma(square, sine, Real(L(1.0 / 120)));
+  Real cosine, sine;
+  if constexpr (kIsSingle<Real>) {
+    cosine = polynomial(square, -1.0 / 2, 1.0 / 24, -1.0 / 720);
+    sine = polynomial(square, -1.0 / 6, 1.0 / 120);
+  } else {
+    cosine = polynomial(square, -1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320, -1.0 / 3628800);
+    sine = polynomial(square, -1.0 / 6, 1.0 / 120, -1.0 / 5040, 1.0 / 362880, -1.0 / 39916800);
   }
-  cosine = fma(square, cosine, Real(L(1.0 / 24)));
-  cosine = fma(square, cosine, Real(L(-1.0 / 2)));
-  sine = fma(square, sine, Real(L(-1.0 / 6)));
   return {square * cosine, fma(x * square, sine, x)};
 }
 
