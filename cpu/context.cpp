@@ -1,0 +1,87 @@
+#include "cpu/context.h"
+
+#include <mutex>
+#include <new>
+#include <vector>
+
+#include "cpu/parallel.h"
+
+namespace entrain::runtime {
+
+// Scratch memory grows by blocks while an operation runs and becomes one block before the next, so
+// that a training loop stops allocating after its first step.
+struct CpuContext::Scratch {
+  static constexpr int64_t kAlignment = 64;
+  struct Block {
+    void* memory;
+    int64_t bytes;
+  };
+  std::vector<Block> blocks;
+  int64_t used = 0;   // of the last block
+  int64_t total = 0;  // asked for by this operation
+  std::mutex fault;
+
+  void* grow(int64_t bytes) {
+    void* memory = ::operator new(size_t(bytes), std::align_val_t(kAlignment));
+    blocks.push_back({memory, bytes});
+    used = 0;
+    return memory;
+  }
+  void clear() {
+    for (const Block& block : blocks) ::operator delete(block.memory, std::align_val_t(kAlignment));
+    blocks.clear();
+  }
+};
+
+CpuContext::CpuContext(ThreadPool& pool) : pool_(pool), scratch_(new Scratch) {}
+
+CpuContext::~CpuContext() {
+  scratch_->clear();
+  delete scratch_;
+}
+
+int CpuContext::threads() const {
+  return pool_.threads();
+}
+
+void CpuContext::run(int64_t count, const void* body, void (*call)(const void*, int64_t)) {
+  pool_.run(count, body, call);
+}
+
+void* CpuContext::scratch(int64_t bytes) {
+  bytes = (bytes + Scratch::kAlignment - 1) / Scratch::kAlignment * Scratch::kAlignment;
+  scratch_->total += bytes;
+  if (scratch_->blocks.empty() || scratch_->used + bytes > scratch_->blocks.back().bytes) {
+    scratch_->grow(bytes);
+  }
+  void* memory = static_cast<char*>(scratch_->blocks.back().memory) + scratch_->used;
+  scratch_->used += bytes;
+  return memory;
+}
+
+void CpuContext::begin(int32_t operation) {
+  operation_ = operation;
+  if (scratch_->blocks.size() > 1) {
+    const int64_t total = scratch_->total;
+    scratch_->clear();
+    scratch_->grow(total);
+  }
+  scratch_->used = 0;
+  scratch_->total = 0;
+}
+
+void CpuContext::raise(FaultRule rule, int64_t element, double value) {
+  const std::lock_guard lock(scratch_->fault);
+  if (fault_.rule == FaultRule::none || element < fault_.element) {
+    fault_ = {rule, operation_, element, value};
+  }
+}
+
+Fault CpuContext::takeFault() {
+  const std::lock_guard lock(scratch_->fault);
+  const Fault fault = fault_;
+  fault_ = {};
+  return fault;
+}
+
+}  // namespace entrain::runtime

@@ -1,0 +1,298 @@
+// Tensors: typed arrays in a device's memory.
+import { type Context, currentContext } from './context.js'
+import { type Device, type DeviceName, device as deviceOf, settled } from './device.js'
+import { type DataOf, type Dtype, decode, dtypeCodes, encode } from './dtype.js'
+import { DisposedError, DtypeError, ShapeError } from './errors.js'
+import { guarded, native } from './native.js'
+import type { Scope } from './scope.js'
+import { backward, type Node, record } from './tape.js'
+
+/** Where and how a new tensor is made. */
+export interface TensorOptions {
+  /** Default: one dimension with all elements. */
+  shape?: readonly number[]
+  /** Default: `float32`. */
+  dtype?: Dtype
+  /** Default: ENTRAIN_DEVICE, else the best there is. */
+  device?: DeviceName | Device
+  /** Whether `backward` leaves a gradient in `grad`. Default: false. */
+  requiresGrad?: boolean
+}
+
+// Device memory that one or more tensors share.
+class Storage {
+  readonly handle: number
+  references = 1
+  constructor(handle: number) {
+    this.handle = handle
+  }
+}
+
+// The safety net for tensors that nobody disposed. A handle that was released before is ignored.
+const abandoned = new FinalizationRegistry<number>((handle) => native().release(handle))
+
+// Tensors made inside a backward function, so that the tape can dispose its temporaries. Backward is
+// synchronous, so a plain variable is enough.
+let collector: Tensor[] | null = null
+
+/** Runs `body` and gives the tensors that it made. @internal */
+export function collect<T>(body: () => T): { result: T; made: Tensor[] } {
+  const outer = collector
+  const made: Tensor[] = []
+  collector = made
+  try {
+    return { result: body(), made }
+  } finally {
+    collector = outer
+  }
+}
+
+/**
+ * A typed, row-major array in a device's memory.
+ *
+ * Operations on tensors are queued and return at once; `data()` and `item()` wait. Memory is given back
+ * by `dispose()`, by the end of a scope, or with `using`; the garbage collector is only a safety net.
+ */
+export class Tensor<D extends Dtype = Dtype> implements Disposable {
+  readonly dtype: D
+  /** Sizes, outermost first. */
+  readonly shape: readonly number[]
+  /** Number of elements. */
+  readonly length: number
+  readonly device: Device
+  /** Whether `backward` leaves a gradient in `grad`. */
+  readonly requiresGrad: boolean
+  /** The gradient after `backward`, for tensors that require one; null before. */
+  grad: Tensor | null = null
+  /** The recorded operation that made this tensor. @internal */
+  node: Node | null = null
+  /** The scope that will dispose this tensor. @internal */
+  owner: Scope | null = null
+  readonly #storage: Storage
+  #disposed = false
+
+  /** @internal */
+  constructor(
+    storage: Storage,
+    dtype: D,
+    shape: readonly number[],
+    length: number,
+    on: Device,
+    requiresGrad: boolean,
+    context: Context,
+  ) {
+    this.#storage = storage
+    this.dtype = dtype
+    this.shape = shape
+    this.length = length
+    this.device = on
+    this.requiresGrad = requiresGrad
+    if (collector) collector.push(this)
+    else if (context.scope) context.scope.add(this)
+  }
+
+  /** @internal */
+  get handle(): number {
+    return this.#storage.handle
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  /** Uninitialised memory. @internal */
+  static empty<D extends Dtype>(
+    shape: readonly number[],
+    dtype: D,
+    on: Device,
+    requiresGrad = false,
+  ): Tensor<D> {
+    const length = elements(shape)
+    let handle: number
+    try {
+      handle = native().allocate(on.index, dtypeCodes[dtype], length)
+    } catch (error) {
+      throw guarded(() => {
+        throw error
+      })
+    }
+    const storage = new Storage(handle)
+    abandoned.register(storage, handle)
+    return new Tensor(storage, dtype, shape, length, on, requiresGrad, currentContext())
+  }
+
+  /** Uninitialised memory of the shape, dtype and device of another tensor. @internal */
+  static like<D extends Dtype>(other: Tensor<D>): Tensor<D> {
+    return Tensor.empty(other.shape, other.dtype, other.device)
+  }
+
+  /** The elements, once everything queued before has finished. Half types arrive as float32. */
+  async data(): Promise<DataOf<D>> {
+    return decode(await this.#download(), this.dtype)
+  }
+
+  /** The bytes as they are stored. */
+  async bytes(): Promise<Uint8Array> {
+    return new Uint8Array(await this.#download())
+  }
+
+  /** The only element of a tensor of length 1. */
+  async item(): Promise<number> {
+    if (this.length !== 1) {
+      throw new ShapeError(`item: tensor must be of 1 element, got shape [${this.shape}]`)
+    }
+    return (await this.data())[0] as number
+  }
+
+  #download(): Promise<ArrayBuffer> {
+    this.assertAlive('data')
+    return settled(guarded(() => native().download(this.handle)))
+  }
+
+  /** Overwrites the elements. `data` has one number for each element. */
+  set(data: ArrayLike<number>): void {
+    this.assertAlive('set')
+    if (data.length !== this.length) {
+      throw new ShapeError(`set: data must be ${this.length} numbers, got ${data.length}`)
+    }
+    guarded(() => native().upload(this.handle, encode(data, this.dtype)))
+  }
+
+  /** Overwrites the elements with bytes as they are stored. @internal */
+  setBytes(bytes: Uint8Array): void {
+    this.assertAlive('set')
+    guarded(() => native().upload(this.handle, bytes))
+  }
+
+  /**
+   * The same memory under another shape, with gradients passing through. One size may be −1.
+   *
+   * @throws ShapeError if the number of elements differs.
+   */
+  reshape(shape: readonly number[]): Tensor<D> {
+    this.assertAlive('reshape')
+    const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1)
+    const whole = shape.map((size) => (size === -1 ? this.length / known : size))
+    if (elements(whole) !== this.length || shape.filter((size) => size === -1).length > 1) {
+      throw new ShapeError(`reshape: shape must hold ${this.length} elements, got [${shape}]`)
+    }
+    return record({ input: this as Tensor }, { output: this.alias(whole) }, ({ output }) => ({
+      input: output?.alias(this.shape) ?? null,
+    })).output
+  }
+
+  /** The same memory as a tensor of its own, outside the tape. */
+  detach(): Tensor<D> {
+    return this.alias(this.shape)
+  }
+
+  /** Another tensor of the same memory, outside the tape. @internal */
+  alias(shape: readonly number[]): Tensor<D> {
+    ++this.#storage.references
+    return new Tensor(
+      this.#storage,
+      this.dtype,
+      shape,
+      this.length,
+      this.device,
+      false,
+      currentContext(),
+    )
+  }
+
+  /** Whether no other tensor shares this memory. @internal */
+  get unshared(): boolean {
+    return this.#storage.references === 1
+  }
+
+  /**
+   * Computes the gradients of this tensor for every tensor that requires one, adding to their `grad`.
+   *
+   * @param gradient ∂L/∂(this), of the same shape; may be left out for a tensor of one element, and is
+   * 1 then.
+   */
+  backward(gradient?: Tensor): void {
+    this.assertAlive('backward')
+    backward(this, gradient)
+  }
+
+  /** @internal */
+  assertAlive(operation: string): void {
+    if (this.#disposed)
+      throw new DisposedError(`${operation}: tensor must be alive, got a disposed tensor`)
+  }
+
+  /** Gives the memory back once the work queued on it is done. Calling it twice is harmless. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.node = null
+    this.owner?.delete(this)
+    if (--this.#storage.references === 0) native().release(this.#storage.handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  toString(): string {
+    return `Tensor(${this.dtype}, [${this.shape}], ${this.device})`
+  }
+}
+
+/** The product of the sizes; throws where they are no sizes. @internal */
+export function elements(shape: readonly number[]): number {
+  let product = 1
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw new ShapeError(`tensor: shape must be of integers of at least 0, got [${shape}]`)
+    }
+    product *= size
+  }
+  if (!Number.isSafeInteger(product)) {
+    throw new ShapeError(`tensor: shape must hold fewer than 2^53 elements, got [${shape}]`)
+  }
+  return product
+}
+
+/**
+ * A tensor with the given numbers.
+ *
+ * @param data numbers in row-major order; rounded to the dtype, ties to even.
+ * @throws ShapeError if `shape` does not hold as many elements; DtypeError for an unknown dtype.
+ */
+export function tensor<D extends Dtype = 'float32'>(
+  data: ArrayLike<number>,
+  options: TensorOptions & { dtype?: D } = {},
+): Tensor<D> {
+  const { shape = [data.length], dtype = 'float32' as D, requiresGrad = false } = options
+  assertDtype(dtype)
+  if (elements(shape) !== data.length) {
+    throw new ShapeError(
+      `tensor: data must be ${elements(shape)} numbers for shape [${shape}], got ${data.length}`,
+    )
+  }
+  const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
+  if (data.length > 0) guarded(() => native().upload(made.handle, encode(data, dtype)))
+  return made
+}
+
+/** A tensor of zeros. */
+export function zeros<D extends Dtype = 'float32'>(
+  shape: readonly number[],
+  options: Omit<TensorOptions, 'shape'> & { dtype?: D } = {},
+): Tensor<D> {
+  const { dtype = 'float32' as D, requiresGrad = false } = options
+  assertDtype(dtype)
+  const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
+  guarded(() => native().fillZero(made.handle))
+  return made
+}
+
+function assertDtype(dtype: string): void {
+  if (!Object.hasOwn(dtypeCodes, dtype)) {
+    throw new DtypeError(
+      `tensor: dtype must be one of ${Object.keys(dtypeCodes).join(', ')}, got ${dtype}`,
+    )
+  }
+}
