@@ -11,6 +11,12 @@ namespace {
 
 constexpr int64_t kPoolGrain = 16384;  // elements of the larger side in a task, about
 
+// Tokens that one window takes or is held by, at most; `scale` alone may be beyond the sequence.
+template <class Operation>
+int64_t windowTokens(const Operation& op) {
+  return op.scale < op.time ? op.scale : op.time;
+}
+
 // Calls body(row) for all rows, in tasks that touch about kPoolGrain elements.
 template <class Body>
 void forRows(Context& context, int64_t rows, int64_t elementsPerRow, const Body& body) {
@@ -20,28 +26,43 @@ void forRows(Context& context, int64_t rows, int64_t elementsPerRow, const Body&
   });
 }
 
-// output[c] = factor sum over `rows` rows of input (rows, width)
-template <class Real>
-void sumRows(const Real* input, int64_t rows, int64_t width, Compute<Real> factor, Real* output) {
-  using Lanes = Vector<Compute<Real>>;
-  constexpr int64_t kLanes = Lanes::kLanes;
-  int64_t column = 0;
-  for (; column + kLanes <= width; column += kLanes) {
-    Lanes sum = load(input + column);
-    for (int64_t row = 1; row < rows; ++row) sum += load(input + row * width + column);
-    store(output + column, factor * sum);
-  }
-  for (; column < width; ++column) {
-    Compute<Real> sum = widen(input[column]);
-    for (int64_t row = 1; row < rows; ++row) sum += widen(input[row * width + column]);
-    output[column] = narrow<Real>(factor * sum);
-  }
+constexpr int64_t kSumColumns = 1024;  // sums held in L1 while whole rows stream past
+
+// to[c] = function(from[c]...)
+template <class To, class... From, class Function>
+HOST_DEVICE void mapRow(To* to, int64_t count, const Function& function, const From*... from) {
+  constexpr int64_t kLanes = Vector<Compute<To>>::kLanes;
+  int64_t c = 0;
+  for (; c + kLanes <= count; c += kLanes) store(to + c, function(load(from + c)...));
+  for (; c < count; ++c) to[c] = narrow<To>(function(widen(from[c])...));
 }
 
 // output[c] = factor input[c]
 template <class Real>
 void scaleRow(const Real* input, int64_t width, Compute<Real> factor, Real* output) {
-  sumRows(input, 1, width, factor, output);
+  mapRow(
+      output, width, [=](auto x) { return factor * x; }, input);
+}
+
+// output[c] = factor sum over `rows` rows of input (rows, width), read in the order of memory:
+// taking a few columns down all rows reaches half of the bandwidth.
+template <class Real>
+void sumRows(const Real* input, int64_t rows, int64_t width, Compute<Real> factor, Real* output) {
+  if (rows == 1) return scaleRow(input, width, factor, output);
+  Compute<Real> sums[kSumColumns];
+  const auto add = [](auto sum, auto x) { return sum + x; };
+  for (int64_t c = 0; c < width; c += kSumColumns) {
+    const int64_t count = width - c < kSumColumns ? width - c : kSumColumns;
+    const Real* const from = input + c;
+    mapRow(
+        sums, count, [](auto x) { return x; }, from);
+    for (int64_t row = 1; row + 1 < rows; ++row) {
+      mapRow(sums, count, add, sums, from + row * width);
+    }
+    mapRow(
+        output + c, count, [=](auto sum, auto x) { return factor * (sum + x); }, sums,
+        from + (rows - 1) * width);
+  }
 }
 
 template <class Real>
@@ -55,7 +76,7 @@ template <class Real>
 void run(const CausalPoolForward<Real>& op, Context& context) {
   const int64_t windows = windowCount(op.time, op.scale);
   const auto factor = Compute<Real>(1) / Compute<Real>(op.scale);
-  forRows(context, op.batch * windows, op.scale * op.width, [&](int64_t row) {
+  forRows(context, op.batch * windows, windowTokens(op) * op.width, [&](int64_t row) {
     const int64_t batch = row / windows, window = row % windows;
     sumRows(op.input.data + (batch * op.time + window * op.scale) * op.width, op.scale, op.width,
             factor, op.output.data + row * op.width);
@@ -96,7 +117,7 @@ void run(const CausalHoldForward<Real>& op, Context& context) {
 template <class Real>
 void run(const CausalHoldBackward<Real>& op, Context& context) {
   const int64_t windows = windowCount(op.time, op.scale);
-  forRows(context, op.batch * windows, op.scale * op.width, [&](int64_t row) {
+  forRows(context, op.batch * windows, windowTokens(op) * op.width, [&](int64_t row) {
     const int64_t batch = row / windows, first = firstHolder(row % windows, op.scale);
     const int64_t holders = op.time - first < op.scale ? op.time - first : op.scale;
     sumRows(op.gradOutput.data + (batch * op.time + first) * op.width, holders, op.width,

@@ -56,8 +56,8 @@ void run(const ScaledSumBackward<Real>& op, Context& context) {
   const int64_t length = op.gradOutput.length;
   const auto weight = op.weight[op.index];
   const auto factor = scaleFactor(weight, op.sigmoid);
-  auto* const sums = context.workspace<Compute<Real>>(
-      (length + kElementwiseGrain - 1) / kElementwiseGrain);
+  auto* const sums =
+      context.workspace<Compute<Real>>((length + kElementwiseGrain - 1) / kElementwiseGrain);
   context.forRange(length, kElementwiseGrain, [&](int64_t begin, int64_t end) {
     sums[begin / kElementwiseGrain] = scaleAndSum(op, factor, begin, end);
   });

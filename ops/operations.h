@@ -9,7 +9,7 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
-using Operations = 
+using Operations =
     OperationList<SiluForward, SiluBackward, BlockDiagonalForward, BlockDiagonalBackward,
                   CausalPoolForward, CausalPoolBackward, CausalHoldForward, CausalHoldBackward,
                   ScaledSumForward, ScaledSumBackward>;
