@@ -4,6 +4,7 @@
 #include "ops/block_diagonal.h"
 #include "ops/causal_convolution.h"
 #include "ops/causal_pool.h"
+#include "ops/dropout.h"
 #include "ops/eigenstate_scan.h"
 #include "ops/gate.h"
 #include "ops/operation.h"
@@ -18,6 +19,7 @@ using Operations = OperationList<
     CausalConvolutionForward, CausalConvolutionBackward,
     CausalHoldForward, CausalHoldBackward,
     CausalPoolForward, CausalPoolBackward,
+    DropoutForward, DropoutBackward,
     EigenstateScanForward, EigenstateScanBackward,
     GateForward, GateBackward,
     ScaledSumForward, ScaledSumBackward,
