@@ -1,11 +1,14 @@
 // THE list of operations, the only place where one is registered. Its order numbers them.
 #pragma once
 
+#include "ops/arithmetic.h"
+#include "ops/cast.h"
 #include "ops/operation.h"
 #include "ops/silu.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
-using Operations = OperationList<SiluForward, SiluBackward>;
+using Operations = OperationList<SiluForward, SiluBackward, Add, Scale, Fill, CastToFloat64,
+                                 CastToFloat32, CastToBfloat16, CastToFloat16>;
 
 }  // namespace entrain::inline ENTRAIN_ISA
