@@ -3,12 +3,13 @@
 
 #include "ops/arithmetic.h"
 #include "ops/cast.h"
+#include "ops/column_sum.h"
 #include "ops/operation.h"
 #include "ops/silu.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
 using Operations = OperationList<SiluForward, SiluBackward, Add, Scale, Fill, CastToFloat64,
-                                 CastToFloat32, CastToBfloat16, CastToFloat16>;
+                                 CastToFloat32, CastToBfloat16, CastToFloat16, ColumnSum>;
 
 }  // namespace entrain::inline ENTRAIN_ISA
