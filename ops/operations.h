@@ -3,19 +3,39 @@
 
 #include "ops/adamw.h"
 #include "ops/arithmetic.h"
+#include "ops/block_diagonal.h"
 #include "ops/cast.h"
+#include "ops/causal_convolution.h"
+#include "ops/causal_pool.h"
 #include "ops/column_sum.h"
+#include "ops/eigenstate_scan.h"
+#include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/operation.h"
+#include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
 #include "ops/time_slice.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
-using Operations =
-    OperationList<SiluForward, SiluBackward, Add, Scale, Fill, CastToFloat64, CastToFloat32,
-                  CastToBfloat16, CastToFloat16, ColumnSum, TimeSliceForward, TimeSliceBackward,
-                  GradientNormPart, GradientNorm, AdamW, Sgd>;
+// clang-format off
+using Operations = OperationList<
+    AdamW,
+    Add, Scale, Fill,
+    BlockDiagonalForward, BlockDiagonalBackward,
+    CastToFloat64, CastToFloat32, CastToBfloat16, CastToFloat16,
+    CausalConvolutionForward, CausalConvolutionBackward,
+    CausalHoldForward, CausalHoldBackward,
+    CausalPoolForward, CausalPoolBackward,
+    ColumnSum,
+    EigenstateScanForward, EigenstateScanBackward,
+    GateForward, GateBackward,
+    GradientNormPart, GradientNorm,
+    ScaledSumForward, ScaledSumBackward,
+    Sgd,
+    SiluForward, SiluBackward,
+    TimeSliceForward, TimeSliceBackward>;
+// clang-format on
 
 }  // namespace entrain::inline ENTRAIN_ISA
