@@ -1,29 +1,43 @@
 // THE list of operations, the only place where one is registered. Its order numbers them.
 #pragma once
 
+#include "ops/adamw.h"
+#include "ops/arithmetic.h"
 #include "ops/block_diagonal.h"
+#include "ops/cast.h"
 #include "ops/causal_convolution.h"
 #include "ops/causal_pool.h"
 #include "ops/dropout.h"
+#include "ops/column_sum.h"
 #include "ops/eigenstate_scan.h"
 #include "ops/gate.h"
+#include "ops/gradient_norm.h"
 #include "ops/operation.h"
 #include "ops/scaled_sum.h"
+#include "ops/sgd.h"
 #include "ops/silu.h"
+#include "ops/time_slice.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
 // clang-format off
 using Operations = OperationList<
+    AdamW,
+    Add, Scale, Fill,
     BlockDiagonalForward, BlockDiagonalBackward,
+    CastToFloat64, CastToFloat32, CastToBfloat16, CastToFloat16,
     CausalConvolutionForward, CausalConvolutionBackward,
     CausalHoldForward, CausalHoldBackward,
     CausalPoolForward, CausalPoolBackward,
     DropoutForward, DropoutBackward,
+    ColumnSum,
     EigenstateScanForward, EigenstateScanBackward,
     GateForward, GateBackward,
+    GradientNormPart, GradientNorm,
     ScaledSumForward, ScaledSumBackward,
-    SiluForward, SiluBackward>;
+    Sgd,
+    SiluForward, SiluBackward,
+    TimeSliceForward, TimeSliceBackward>;
 // clang-format on
 
 }  // namespace entrain::inline ENTRAIN_ISA
