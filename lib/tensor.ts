@@ -217,9 +217,10 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
   }
 
   /** @internal */
-  assertAlive(operation: string): void {
-    if (this.#disposed)
-      throw new DisposedError(`${operation}: tensor must be alive, got a disposed tensor`)
+  assertAlive(operation: string, name = 'tensor'): void {
+    if (this.#disposed) {
+      throw new DisposedError(`${operation}: ${name} must be alive, got a disposed tensor`)
+    }
   }
 
   /** Gives the memory back once the work queued on it is done. Calling it twice is harmless. */
