@@ -10,6 +10,8 @@
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
+namespace {
+
 struct BlockDiagonalTuning {
   static constexpr int threads = 256;  // not measured
   static constexpr int rowSums = 4;
@@ -217,6 +219,8 @@ void sumOuterProducts(View<const Real> left, View<const Real> right,
          dim3(unsigned(ceilDivide(gradCoupling.length, Tuning::threads))), dim3(Tuning::threads), 0,
          context, partial.data(), gradCoupling, pieces);
 }
+
+}  // namespace
 
 template <class Real>
 void run(const BlockDiagonalForward<Real>& op, Context& context) {

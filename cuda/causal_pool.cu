@@ -7,6 +7,8 @@
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
+namespace {
+
 struct CausalPoolTuning {
   static constexpr int threads = 256;  // not measured
 };
@@ -52,6 +54,8 @@ void writeRows(const Operation& op, View<const Real> from, View<Real> to, Contex
     writePacks<1>(op, from, to, context);
   }
 }
+
+}  // namespace
 
 template <class Real>
 void run(const CausalPoolForward<Real>& op, Context& context) {

@@ -9,6 +9,8 @@
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
+namespace {
+
 struct ScaledSumTuning {
   static constexpr int threads = 256;        // not measured
   static constexpr int itemsPerThread = 16;  // not measured; fixes the order of summation
@@ -63,6 +65,8 @@ __global__ void __launch_bounds__(ScaledSumTuning::threads)
     op.gradWeight[i] = i == op.index ? slope * Compute<Real>(sum) : Compute<Real>(0);
   }
 }
+
+}  // namespace
 
 template <class Real>
 void run(const ScaledSumForward<Real>& op, Context& context) {
