@@ -5,7 +5,9 @@
 #include "ops/causal_convolution.h"
 #include "ops/causal_pool.h"
 #include "ops/eigenstate_scan.h"
+#include "ops/embedding.h"
 #include "ops/gate.h"
+#include "ops/layer_norm.h"
 #include "ops/operation.h"
 #include "ops/scaled_sum.h"
 #include "ops/silu.h"
@@ -19,7 +21,9 @@ using Operations = OperationList<
     CausalHoldForward, CausalHoldBackward,
     CausalPoolForward, CausalPoolBackward,
     EigenstateScanForward, EigenstateScanBackward,
+    EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
+    LayerNormForward, LayerNormBackward,
     ScaledSumForward, ScaledSumBackward,
     SiluForward, SiluBackward>;
 // clang-format on
