@@ -10,8 +10,10 @@
 #include "ops/dropout.h"
 #include "ops/column_sum.h"
 #include "ops/eigenstate_scan.h"
+#include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
+#include "ops/layer_norm.h"
 #include "ops/operation.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -32,8 +34,10 @@ using Operations = OperationList<
     DropoutForward, DropoutBackward,
     ColumnSum,
     EigenstateScanForward, EigenstateScanBackward,
+    EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    LayerNormForward, LayerNormBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
