@@ -40,4 +40,8 @@ if(ENTRAIN_SIMT)
   entrain_add_simt_library(simt_selftest_objects test/simt/selftest.cu)
   add_executable(simt_selftest $<TARGET_OBJECTS:simt_selftest_objects> $<TARGET_OBJECTS:simt>)
   target_link_libraries(simt_selftest PRIVATE options Threads::Threads)
+  add_executable(simt_streamtest
+    test/simt/streamtest.cpp ops/registry.cpp $<TARGET_OBJECTS:simt_kernels> $<TARGET_OBJECTS:simt>)
+  entrain_use_simt_headers(simt_streamtest)
+  target_link_libraries(simt_streamtest PRIVATE Threads::Threads)
 endif()
