@@ -290,6 +290,13 @@ export function zeros<D extends Dtype = 'float32'>(
   return made
 }
 
+/** Ones of the shape, dtype and device of another tensor. @internal */
+export function onesLike(other: Tensor): Tensor {
+  const made = Tensor.like(other)
+  made.setBytes(encode(new Float64Array(other.length).fill(1), other.dtype))
+  return made
+}
+
 function assertDtype(dtype: string): void {
   if (!Object.hasOwn(dtypeCodes, dtype)) {
     throw new DtypeError(

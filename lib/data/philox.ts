@@ -40,9 +40,8 @@ export function philox(counter: Words, key: readonly [number, number]): Words {
   return [c0, c1, c2, c3]
 }
 
-/** Streams keep the uses of one seed apart: they are the last word of the counter. */
+/** Streams keep the uses of one seed apart: they are the last word of the counter. These are taken. */
 export const RandomStream = { batches: 1, sampling: 2, inputs: 3, initialisation: 4 } as const
-export type RandomStream = (typeof RandomStream)[keyof typeof RandomStream]
 
 /**
  * Integers uniform in [0, limit), a pure function of the arguments.
@@ -65,7 +64,7 @@ export function randomIntegers({
   count: number
   limit: number
   block?: number
-  stream?: RandomStream
+  stream?: number
 }): number[] {
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > 2 ** 32) {
     throw new ValueError(
@@ -93,9 +92,9 @@ export function randomUniforms({
   seed: number
   count: number
   block?: number
-  stream?: RandomStream
+  stream?: number
 }): Float64Array {
-  for (const [name, value] of Object.entries({ seed, count, block })) {
+  for (const [name, value] of Object.entries({ seed, count, block, stream })) {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new ValueError(
         `randomUniforms: ${name} must be an integer of at least 0, got ${String(value)}`,
@@ -105,7 +104,7 @@ export function randomUniforms({
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)] as const
   const values = new Float64Array(count)
   for (let i = 0; i < count; i += 2) {
-    const words = philox([i >>> 1, block >>> 0, Math.floor(block / 2 ** 32), stream], key)
+    const words = philox([i >>> 1, block >>> 0, Math.floor(block / 2 ** 32), stream >>> 0], key)
     values[i] = uniform(words[0], words[1])
     if (i + 1 < count) values[i + 1] = uniform(words[2], words[3])
   }
@@ -125,7 +124,7 @@ export function randomNormals({
   seed: number
   count: number
   block?: number
-  stream?: RandomStream
+  stream?: number
 }): Float64Array {
   const uniforms = randomUniforms({ seed, count: count + (count % 2), block, stream })
   const values = new Float64Array(count)

@@ -3,7 +3,7 @@ import { expectInteger, expectNumber, expectShape } from '../check.js'
 import { noGrad } from '../context.js'
 import { type Device, type DeviceName, device as deviceOf } from '../device.js'
 import type { FloatDtype } from '../dtype.js'
-import { ValueError } from '../errors.js'
+import { ShapeError, ValueError } from '../errors.js'
 import type { Initialisation } from '../nn/initialisation.js'
 import { Parameters } from '../nn/parameters.js'
 import { type BlockState, TemporalEigenstateBlock } from '../nn/temporal-eigenstate-block.js'
@@ -110,7 +110,8 @@ export class TemporalEigenstateNetwork implements Disposable {
    * @returns (batch, time, vocabulary), in the model's precision.
    */
   logits(tokens: Tensor): Tensor {
-    return this.#head(this.#trunk(tokens, { state: null, exact: false }).hidden)
+    const call = { state: null, exact: false, carry: false }
+    return this.#head(this.#trunk(this.#embed('logits', tokens), call).hidden)
   }
 
   /**
@@ -123,7 +124,8 @@ export class TemporalEigenstateNetwork implements Disposable {
     const [batch = 0, time = 0] = expectShape('loss', 'inputs', inputs, { batch: -1, time: -1 })
     expectShape('loss', 'targets', targets, { batch, time })
     const training = recording({ embedding: this.#parameters.get('embedding') })
-    const { hidden } = this.#trunk(inputs, { state: null, exact: false, training })
+    const call = { state: null, exact: false, carry: false, training }
+    const { hidden } = this.#trunk(this.#embed('loss', inputs), call)
     if (training) ++this.trainingSteps
     const logits = this.#head(hidden).reshape([batch * time, this.options.vocabulary])
     return softmaxCrossEntropy({ logits, targets: targets.reshape([batch * time]) })
@@ -136,11 +138,11 @@ export class TemporalEigenstateNetwork implements Disposable {
    * @returns scores of the token after the last, (batch, vocabulary), and the state to carry on from.
    */
   read(tokens: Tensor): { logits: Tensor; state: ModelState } {
-    const time = tokens.shape[1] ?? 0
-    if (this.options.scales.length > 0) return this.#readStepwise(tokens)
     return noGrad(() => {
-      const { hidden, state } = this.#trunk(tokens, { state: null, exact: false })
-      const last = timeSlice({ input: hidden, begin: time - 1, count: 1 })
+      if (this.options.scales.length > 0) return this.#readStepwise(tokens)
+      const call = { state: null, exact: false, carry: true }
+      const { hidden, state } = this.#trunk(this.#embed('read', tokens), call)
+      const last = timeSlice({ input: hidden, begin: (hidden.shape[1] ?? 0) - 1, count: 1 })
       return { logits: this.#flatHead(last), state }
     })
   }
@@ -152,46 +154,59 @@ export class TemporalEigenstateNetwork implements Disposable {
    */
   step(tokens: Tensor, state: ModelState | null): { logits: Tensor; state: ModelState } {
     const [batch = 0] = expectShape('step', 'tokens', tokens, { batch: -1 })
+    if (this.options.positions > 0) {
+      throw new ValueError(
+        `step: positions must be 0, got ${this.options.positions}: learned positions end with the window`,
+      )
+    }
     return noGrad(() => {
-      const result = this.#trunk(tokens.reshape([batch, 1]), { state, exact: true })
+      const embedded = this.#embed('step', tokens.reshape([batch, 1]))
+      const result = this.#trunk(embedded, { state, exact: true, carry: true })
       return { logits: this.#flatHead(result.hidden), state: result.state }
     })
   }
 
+  // Average pooling keeps a window open between calls, so its state is built step by step.
   #readStepwise(tokens: Tensor): { logits: Tensor; state: ModelState } {
-    const [batch = 0, time = 0] = expectShape('read', 'tokens', tokens, { batch: -1, time: -1 })
-    expectInteger('read', 'time', time)
-    const whole = tokens.reshape([batch, time, 1])
-    let result: { logits: Tensor; state: ModelState } | null = null
+    const x = this.#embed('read', tokens)
+    const time = x.shape[1] ?? 0
+    let result: { hidden: Tensor; state: ModelState } | null = null
     for (let t = 0; t < time; ++t) {
-      const token = timeSlice({ input: whole, begin: t, count: 1 }).reshape([batch])
-      result = this.step(token, result?.state ?? null)
+      const step = timeSlice({ input: x, begin: t, count: 1 })
+      result = this.#trunk(step, { state: result?.state ?? null, exact: true, carry: true })
     }
-    return result as { logits: Tensor; state: ModelState }
+    const { hidden, state } = result as { hidden: Tensor; state: ModelState }
+    return { logits: this.#flatHead(hidden), state }
   }
 
-  #trunk(
-    tokens: Tensor,
-    { state, exact, training = false }: { state: ModelState | null; exact: boolean; training?: boolean },
-  ): { hidden: Tensor; state: ModelState } {
-    const { precision, positions, dropout, seed } = this.options
-    const [, time = 0] = expectShape('tokens', 'tokens', tokens, { batch: -1, time: -1 })
+  #embed(name: string, tokens: Tensor): Tensor {
+    const { precision, positions } = this.options
+    const [batch = 0, time = 0] = expectShape(name, 'tokens', tokens, { batch: -1, time: -1 })
+    if (batch < 1 || time < 1) {
+      throw new ShapeError(`${name}: tokens must be of at least 1 element, got [${tokens.shape}]`)
+    }
     if (positions > 0 && time > positions) {
-      throw new ValueError(`tokens: time must be at most positions = ${positions}, got ${time}`)
+      throw new ValueError(`${name}: time must be at most positions = ${positions}, got ${time}`)
     }
-    if (positions > 0 && exact) {
-      throw new ValueError(`step: positions must be 0 to step beyond a window, got ${positions}`)
-    }
-    let x = embedding({
+    return embedding({
       table: this.#parameters.in('embedding', precision),
       tokens,
       positions: positions > 0 ? this.#parameters.in('positions', precision) : null,
     })
+  }
+
+  #trunk(
+    embedded: Tensor,
+    options: { state: ModelState | null; exact: boolean; carry: boolean; training?: boolean },
+  ): { hidden: Tensor; state: ModelState } {
+    const { precision, dropout, seed } = this.options
+    const { state, exact, carry, training = false } = options
+    let x = embedded
     let memory: Tensor | null = null
     const states: BlockState[] = []
     const drop = { probability: training ? dropout : 0, seed, step: this.trainingSteps }
     for (const [i, block] of this.#blocks.entries()) {
-      const call = { memory, state: state?.[i] ?? null, precision, dropout: drop, exact }
+      const call = { memory, state: state?.[i] ?? null, precision, dropout: drop, exact, carry }
       const result = block.forward(x, call)
       x = result.output
       memory = result.coupled
@@ -234,9 +249,20 @@ function settle(options: TemporalEigenstateNetworkOptions): Settled {
     expectInteger(name, key, options[key])
   }
   const settled = {
-    heads: largestDivisor(options.eigenstates, 4), selective: false, selectionScale: 0.1, pro: false,
-    scales: [], positions: 0, dropout: 0, initialisation: 'long' as const, trainingLength: 1024,
-    precision: 'float32' as const, checkpoint: undefined, epsilon: 1e-5, seed: 0, ...options,
+    heads: largestDivisor(options.eigenstates, 4),
+    selective: false,
+    selectionScale: 0.1,
+    pro: false,
+    scales: [],
+    positions: 0,
+    dropout: 0,
+    initialisation: 'long' as const,
+    trainingLength: 1024,
+    precision: 'float32' as const,
+    checkpoint: undefined,
+    epsilon: 1e-5,
+    seed: 0,
+    ...options,
   }
   expectInteger(name, 'heads', settled.heads)
   expectInteger(name, 'positions', settled.positions, 0)
@@ -248,16 +274,25 @@ function settle(options: TemporalEigenstateNetworkOptions): Settled {
   const fail = (key: string, rule: string, got: unknown): never => {
     throw new ValueError(`${name}: ${key} must be ${rule}, got ${String(got)}`)
   }
-  if (settled.eigenstates % settled.heads !== 0) fail('heads', `a divisor of eigenstates = ${settled.eigenstates}`, settled.heads)
+  if (settled.eigenstates % settled.heads !== 0)
+    fail('heads', `a divisor of eigenstates = ${settled.eigenstates}`, settled.heads)
   if (!['float64', 'float32', 'bfloat16', 'float16'].includes(settled.precision)) {
     fail('precision', 'float64, float32, bfloat16 or float16', settled.precision)
   }
-  if (!['long', 'paper'].includes(settled.initialisation)) fail('initialisation', 'long or paper', settled.initialisation)
+  if (!['long', 'paper'].includes(settled.initialisation))
+    fail('initialisation', 'long or paper', settled.initialisation)
   if (settled.scales.length > 0) {
     for (const scale of settled.scales) expectInteger(name, 'scales', scale)
-    if (new Set(settled.scales).size < settled.scales.length) fail('scales', 'distinct', settled.scales)
-    if (settled.eigenstates % settled.scales.length !== 0) fail('scales', `a number of scales that divides eigenstates = ${settled.eigenstates}`, settled.scales.length)
-    if (settled.pro || settled.selective) fail('scales', 'absent with pro or selective', settled.scales)
+    if (new Set(settled.scales).size < settled.scales.length)
+      fail('scales', 'distinct', settled.scales)
+    if (settled.eigenstates % settled.scales.length !== 0)
+      fail(
+        'scales',
+        `a number of scales that divides eigenstates = ${settled.eigenstates}`,
+        settled.scales.length,
+      )
+    if (settled.pro || settled.selective)
+      fail('scales', 'absent with pro or selective', settled.scales)
   }
   return settled
 }

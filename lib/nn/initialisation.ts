@@ -60,7 +60,9 @@ export function blockInitialCoupling(options: {
   const size = K / heads
   const stream = RandomStream.initialisation
   const coupling = randomNormals({ seed, block: 2 * layer + 1, count: K * size, stream })
-  for (let i = 0; i < coupling.length; ++i) coupling[i] = ((coupling[i] as number) * 0.01) / Math.sqrt(size)
-  for (let row = 0; row < K; ++row) coupling[row * size + (row % size)] = (coupling[row * size + (row % size)] as number) + 1
+  for (let i = 0; i < coupling.length; ++i)
+    coupling[i] = ((coupling[i] as number) * 0.01) / Math.sqrt(size)
+  for (let row = 0; row < K; ++row)
+    coupling[row * size + (row % size)] = (coupling[row * size + (row % size)] as number) + 1
   return coupling
 }

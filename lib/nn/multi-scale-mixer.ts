@@ -44,7 +44,9 @@ export class MultiScaleMixer {
       const decay = blockInitialDecay({ ...options, eigenstates, trainingLength })
       parameters.add(`${name}inWeight`, [2 * eigenstates, options.width], weight)
       parameters.add(`${name}logDecay`, [eigenstates], { values: decay })
-      parameters.add(`${name}frequency`, [eigenstates], { values: blockInitialFrequency(eigenstates) })
+      parameters.add(`${name}frequency`, [eigenstates], {
+        values: blockInitialFrequency(eigenstates),
+      })
       parameters.add(`${name}outWeight`, [options.width, 2 * eigenstates], weight)
     }
     parameters.add(`${prefix}mix`, [options.scales.length], { constant: 1 / options.scales.length })
@@ -97,7 +99,12 @@ export class MultiScaleMixer {
   }
 
   #mix(sum: Tensor | null, value: Tensor, index: number): Tensor {
-    return scaledSum({ base: sum, value, weight: this.#parameters.get(`${this.#prefix}mix`), index })
+    return scaledSum({
+      base: sum,
+      value,
+      weight: this.#parameters.get(`${this.#prefix}mix`),
+      index,
+    })
   }
 
   #name(scale: number, name: string): string {

@@ -39,17 +39,24 @@ export class Parameters {
     if ('normal' in initial) {
       const stream = this.#tensors.size + 1
       const made = Tensor.empty(shape, dtype, device, true)
-      randomNormal(made, { seed: this.#seed, stream, mean: initial.mean ?? 0, deviation: initial.normal })
+      randomNormal(made, {
+        seed: this.#seed,
+        stream,
+        mean: initial.mean ?? 0,
+        deviation: initial.normal,
+      })
       return made
     }
     const count = shape.reduce((product, size) => product * size, 1)
-    const values = 'values' in initial ? initial.values : new Float64Array(count).fill(initial.constant)
+    const values =
+      'values' in initial ? initial.values : new Float64Array(count).fill(initial.constant)
     return tensor(values, { shape, dtype, device, requiresGrad: true })
   }
 
   get(name: string): Tensor {
     const found = this.#tensors.get(name)
-    if (!found) throw new CheckpointError(`parameters: ${name} must be a parameter of the model, got none`)
+    if (!found)
+      throw new CheckpointError(`parameters: ${name} must be a parameter of the model, got none`)
     return found
   }
 

@@ -4,10 +4,10 @@
 // with its variants: selective eigenvalues, Pro (convolution, memory between layers), several scales.
 import type { FloatDtype } from '../dtype.js'
 import { blockDiagonal } from '../operations/block-diagonal.js'
-import { causalConvolution } from '../operations/causal-convolution.js'
+import { cast } from '../operations/cast.js'
+import { causalConvolution, nextHistory } from '../operations/causal-convolution.js'
 import { residualDropout } from '../operations/dropout.js'
 import { eigenstateScan } from '../operations/eigenstate-scan.js'
-import { cast } from '../operations/cast.js'
 import { gate } from '../operations/gate.js'
 import { layerNorm } from '../operations/layer-norm.js'
 import { linear } from '../operations/matrix-product.js'
@@ -71,6 +71,8 @@ export interface BlockCall {
   readonly dropout: { readonly probability: number; readonly seed: number; readonly step: number }
   /** One step after another, for generation. */
   readonly exact: boolean
+  /** Whether the state after the last step is asked for. */
+  readonly carry: boolean
 }
 
 const kConvolutionTaps = 4
@@ -99,7 +101,9 @@ export class TemporalEigenstateBlock {
       if (options.selective) this.#add('selectWeight', [2 * K, d], weight)
       this.#add('logDecay', [K], { values: blockInitialDecay(options) })
       this.#add('frequency', [K], { values: blockInitialFrequency(K) })
-      this.#add('coupling', [heads, K / heads, K / heads], { values: blockInitialCoupling(options) })
+      this.#add('coupling', [heads, K / heads, K / heads], {
+        values: blockInitialCoupling(options),
+      })
       this.#add('outWeight', [d, 2 * K], weight)
     }
     this.#add('gateWeight', [d, d], weight)
@@ -142,17 +146,40 @@ export class TemporalEigenstateBlock {
     const { precision, dropout } = call
     const weight = (name: string) => this.#parameters.in(this.#prefix + name, precision)
     const drop = (residual: Tensor, input: Tensor, site: number) =>
-      residualDropout({ residual, input, probability: dropout.probability, seed: dropout.seed, step: dropout.step, stream: 2 * layer + site })
-    const z = layerNorm({ input: x, weight: weight('norm1Weight'), bias: weight('norm1Bias'), epsilon })
+      residualDropout({
+        residual,
+        input,
+        probability: dropout.probability,
+        seed: dropout.seed,
+        step: dropout.step,
+        stream: 2 * layer + site,
+      })
+    const z = layerNorm({
+      input: x,
+      weight: weight('norm1Weight'),
+      bias: weight('norm1Bias'),
+      epsilon,
+    })
     const { mixed, coupled, state } = this.#mixer
       ? { coupled: null, ...this.#mixer.forward(z, call) }
       : this.#mix(z, call)
     const gateInput = linear({ input: z, weight: weight('gateWeight') })
     const gated = gate({ value: mixed, gate: gateInput, bias: weight('gateBias') })
     const middle = drop(x, gated, 0)
-    const normal = layerNorm({ input: middle, weight: weight('norm2Weight'), bias: weight('norm2Bias'), epsilon })
-    const hidden = silu(linear({ input: normal, weight: weight('mlpInWeight'), bias: this.#get('mlpInBias') }))
-    const output = drop(middle, linear({ input: hidden, weight: weight('mlpOutWeight'), bias: this.#get('mlpOutBias') }), 1)
+    const normal = layerNorm({
+      input: middle,
+      weight: weight('norm2Weight'),
+      bias: weight('norm2Bias'),
+      epsilon,
+    })
+    const hidden = silu(
+      linear({ input: normal, weight: weight('mlpInWeight'), bias: this.#get('mlpInBias') }),
+    )
+    const output = drop(
+      middle,
+      linear({ input: hidden, weight: weight('mlpOutWeight'), bias: this.#get('mlpOutBias') }),
+      1,
+    )
     return { output, coupled, state }
   }
 
@@ -164,20 +191,33 @@ export class TemporalEigenstateBlock {
     let drive = linear({ input: z, weight: weight('inWeight') })
     let history: Tensor | null = null
     if (pro) {
-      const convolved = causalConvolution({
-        input: drive, weight: weight('convWeight'), bias: weight('convBias'), history: call.state?.history ?? null,
-      })
-      history = call.exact ? convolved.history : null
-      drive = silu(convolved.output)
+      const before = call.state?.history ?? null
+      if (call.carry) history = nextHistory(drive, before, kConvolutionTaps - 1)
+      const bias = weight('convBias')
+      drive = silu(
+        causalConvolution({ input: drive, weight: weight('convWeight'), bias, history: before }),
+      )
       if (call.memory) {
         const recalled = linear({ input: call.memory, weight: weight('memoryWeight') })
-        drive = scaledSum({ base: drive, value: recalled, weight: this.#get('memoryGate'), index: 0, sigmoid: true })
+        drive = scaledSum({
+          base: drive,
+          value: recalled,
+          weight: this.#get('memoryGate'),
+          index: 0,
+          sigmoid: true,
+        })
       }
     }
     const selection = selective ? linear({ input: z, weight: weight('selectWeight') }) : null
     const { states, final } = eigenstateScan({
-      input: drive, logDecay: this.#get('logDecay'), frequency: this.#get('frequency'), selection, selectionScale,
-      initial: call.state?.scan ?? null, checkpoint, exact: call.exact,
+      input: drive,
+      logDecay: this.#get('logDecay'),
+      frequency: this.#get('frequency'),
+      selection,
+      selectionScale,
+      initial: call.state?.scan ?? null,
+      checkpoint,
+      exact: call.exact,
     })
     const coupling = this.#get('coupling')
     const state = { scan: final, history, scales: null }
@@ -185,7 +225,10 @@ export class TemporalEigenstateBlock {
       const coupled = blockDiagonal({ input: states, coupling: cast(coupling, precision) })
       return { mixed: linear({ input: coupled, weight: weight('outWeight') }), coupled, state }
     }
-    const folded = cast(blockDiagonal({ input: this.#get('outWeight'), coupling, transpose: true }), precision)
+    const folded = cast(
+      blockDiagonal({ input: this.#get('outWeight'), coupling, transpose: true }),
+      precision,
+    )
     return { mixed: linear({ input: states, weight: folded }), coupled: null, state }
   }
 }

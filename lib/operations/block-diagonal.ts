@@ -6,7 +6,12 @@ import { record } from '../tape.js'
 import { Tensor } from '../tensor.js'
 
 const sizes = ['rows', 'planes', 'heads', 'size', 'transpose'] as const
-const forward = operation('blockDiagonalForward', ['input', 'coupling', 'output', ...sizes] as const)
+const forward = operation('blockDiagonalForward', [
+  'input',
+  'coupling',
+  'output',
+  ...sizes,
+] as const)
 const backward = operation('blockDiagonalBackward', [
   'gradOutput',
   'input',
@@ -37,7 +42,11 @@ export interface BlockDiagonalOptions {
  * @returns the input's shape and dtype. The coupling's gradient is float32 (float64 for float64).
  * @throws ShapeError, DtypeError, DeviceError, DisposedError. Deterministic.
  */
-export function blockDiagonal({ input, coupling, transpose = false }: BlockDiagonalOptions): Tensor {
+export function blockDiagonal({
+  input,
+  coupling,
+  transpose = false,
+}: BlockDiagonalOptions): Tensor {
   const [heads = 0, size = 0] = expectShape('blockDiagonal', 'coupling', coupling, {
     heads: -1,
     size: -1,

@@ -1,4 +1,4 @@
-import { type FloatDtype, computeDtype } from '../dtype.js'
+import { computeDtype, type FloatDtype } from '../dtype.js'
 import { DtypeError } from '../errors.js'
 import { operation } from '../native.js'
 import { record } from '../tape.js'
@@ -20,7 +20,9 @@ const casts = {
 export function cast(input: Tensor, dtype: FloatDtype): Tensor {
   if (input.dtype === dtype) return input
   if (!Object.hasOwn(casts, dtype)) {
-    throw new DtypeError(`cast: dtype must be float64, float32, bfloat16 or float16, got ${String(dtype)}`)
+    throw new DtypeError(
+      `cast: dtype must be float64, float32, bfloat16 or float16, got ${String(dtype)}`,
+    )
   }
   const output = convert(input, dtype)
   return record({ input }, { output }, ({ output: gradOutput }) => ({

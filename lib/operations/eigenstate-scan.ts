@@ -193,7 +193,9 @@ function prepare(name: string, options: EigenstateScanOptions) {
   const magnitudeForm = 'magnitude' in options
   const logDecay = magnitudeForm ? options.magnitude : options.logDecay
   const frequency = magnitudeForm ? options.phase : options.frequency
-  const names = magnitudeForm ? (['magnitude', 'phase'] as const) : (['logDecay', 'frequency'] as const)
+  const names = magnitudeForm
+    ? (['magnitude', 'phase'] as const)
+    : (['logDecay', 'frequency'] as const)
   const [channels = 0] = expectShape(name, names[0], logDecay, { channels: -1 })
   expectShape(name, names[1], frequency, { channels })
   const planes = realInput ? channels : 2 * channels

@@ -59,22 +59,47 @@ function matrixProductBackward(
   gradOutput: Tensor | null,
   left: Tensor,
   right: Tensor,
-  call: { rows: number; columns: number; inner: number; transposeLeft: boolean; transposeRight: boolean },
+  call: {
+    rows: number
+    columns: number
+    inner: number
+    transposeLeft: boolean
+    transposeRight: boolean
+  },
 ) {
   if (!gradOutput) return { left: null, right: null }
   const { rows, columns, inner, transposeLeft, transposeRight } = call
   // With G = ∂L/∂C: ∂L/∂op(A) = G op(B)ᵀ and ∂L/∂op(B) = op(A)ᵀ G, transposed where op transposes.
-  const multiply = (a: Tensor, b: Tensor, output: Tensor, sizes: readonly [number, number, number], flags: readonly [boolean, boolean]): Tensor => {
+  const multiply = (
+    a: Tensor,
+    b: Tensor,
+    output: Tensor,
+    sizes: readonly [number, number, number],
+    flags: readonly [boolean, boolean],
+  ): Tensor => {
     const [rows, columns, inner] = sizes
     const [transposeLeft, transposeRight] = flags
-    product({ left: a, right: b, bias: null, output, rows, columns, inner, transposeLeft, transposeRight, accumulate: false })
+    product({
+      left: a,
+      right: b,
+      bias: null,
+      output,
+      rows,
+      columns,
+      inner,
+      transposeLeft,
+      transposeRight,
+      accumulate: false,
+    })
     return output
   }
   const gradLeft = Tensor.like(left)
   const gradRight = Tensor.like(right)
-  if (transposeLeft) multiply(right, gradOutput, gradLeft, [inner, rows, columns], [transposeRight, true])
+  if (transposeLeft)
+    multiply(right, gradOutput, gradLeft, [inner, rows, columns], [transposeRight, true])
   else multiply(gradOutput, right, gradLeft, [rows, inner, columns], [false, !transposeRight])
-  if (transposeRight) multiply(gradOutput, left, gradRight, [columns, inner, rows], [true, transposeLeft])
+  if (transposeRight)
+    multiply(gradOutput, left, gradRight, [columns, inner, rows], [true, transposeLeft])
   else multiply(left, gradOutput, gradRight, [inner, columns, rows], [!transposeLeft, false])
   return { left: gradLeft, right: gradRight }
 }
@@ -98,16 +123,30 @@ export interface LinearOptions {
  * @throws ShapeError, DtypeError, DeviceError, DisposedError. Deterministic.
  */
 export function linear({ input, weight, bias = null }: LinearOptions): Tensor {
-  const [columns = 0, inner = 0] = expectShape('linear', 'weight', weight, { columns: -1, inner: -1 })
+  const [columns = 0, inner = 0] = expectShape('linear', 'weight', weight, {
+    columns: -1,
+    inner: -1,
+  })
   if (input.shape.at(-1) !== inner) {
-    throw new ShapeError(`linear: input must be of shape (…, inner = ${inner}), got [${input.shape}]`)
+    throw new ShapeError(
+      `linear: input must be of shape (…, inner = ${inner}), got [${input.shape}]`,
+    )
   }
   if (bias) expectShape('linear', 'bias', bias, { columns })
   const rows = inner > 0 ? input.length / inner : 0
   const output = Tensor.empty([...input.shape.slice(0, -1), columns], input.dtype, input.device)
   const call = { rows, columns, inner }
   if (rows > 0) {
-    product({ left: input, right: weight, bias, output, ...call, transposeLeft: false, transposeRight: true, accumulate: false })
+    product({
+      left: input,
+      right: weight,
+      bias,
+      output,
+      ...call,
+      transposeLeft: false,
+      transposeRight: true,
+      accumulate: false,
+    })
   }
   return record({ input, weight, bias }, { output }, ({ output: gradOutput }) =>
     linearBackward(gradOutput, { input, weight, bias }, call),
@@ -124,12 +163,32 @@ function linearBackward(
   let gradInput: Tensor | null = null
   if (differentiable(input)) {
     gradInput = Tensor.like(input)
-    product({ left: gradOutput, right: weight, output: gradInput, rows, columns: inner, inner: columns, transposeLeft: false, transposeRight: false, ...shared })
+    product({
+      left: gradOutput,
+      right: weight,
+      output: gradInput,
+      rows,
+      columns: inner,
+      inner: columns,
+      transposeLeft: false,
+      transposeRight: false,
+      ...shared,
+    })
   }
   let gradWeight: Tensor | null = null
   if (differentiable(weight)) {
     gradWeight = Tensor.empty(weight.shape, computeDtype(weight.dtype), weight.device)
-    wideProduct({ left: gradOutput, right: input, output: gradWeight, rows: columns, columns: inner, inner: rows, transposeLeft: true, transposeRight: false, ...shared })
+    wideProduct({
+      left: gradOutput,
+      right: input,
+      output: gradWeight,
+      rows: columns,
+      columns: inner,
+      inner: rows,
+      transposeLeft: true,
+      transposeRight: false,
+      ...shared,
+    })
   }
   let gradBias: Tensor | null = null
   if (bias && differentiable(bias)) {

@@ -2,11 +2,28 @@ import { expectInteger, expectNumber } from '../check.js'
 import { operation } from '../native.js'
 import type { Tensor } from '../tensor.js'
 
-const uniform = operation('randomUniform', ['output', 'seedLow', 'seedHigh', 'stream', 'low', 'high'] as const)
-const normal = operation('randomNormal', ['output', 'seedLow', 'seedHigh', 'stream', 'mean', 'deviation'] as const)
+const uniform = operation('randomUniform', [
+  'output',
+  'seedLow',
+  'seedHigh',
+  'stream',
+  'low',
+  'high',
+] as const)
+const normal = operation('randomNormal', [
+  'output',
+  'seedLow',
+  'seedHigh',
+  'stream',
+  'mean',
+  'deviation',
+] as const)
 
 /** The two words of a seed. @internal */
-export function seedWords(operationName: string, seed: number): { seedLow: number; seedHigh: number } {
+export function seedWords(
+  operationName: string,
+  seed: number,
+): { seedLow: number; seedHigh: number } {
   expectInteger(operationName, 'seed', seed, 0)
   return { seedLow: seed >>> 0, seedHigh: Math.floor(seed / 2 ** 32) }
 }
@@ -38,11 +55,17 @@ export function randomUniform(
 /** Overwrites a floating tensor with normal numbers, by Box-Muller from the same generator. */
 export function randomNormal(
   output: Tensor,
-  { seed, stream = 0, mean = 0, deviation = 1 }: RandomOptions & { mean?: number; deviation?: number },
+  {
+    seed,
+    stream = 0,
+    mean = 0,
+    deviation = 1,
+  }: RandomOptions & { mean?: number; deviation?: number },
 ): Tensor {
   expectInteger('randomNormal', 'stream', stream, 0)
   expectNumber('randomNormal', 'mean', mean)
   expectNumber('randomNormal', 'deviation', deviation, { low: 0 })
-  if (output.length > 0) normal({ output, ...seedWords('randomNormal', seed), stream, mean, deviation })
+  if (output.length > 0)
+    normal({ output, ...seedWords('randomNormal', seed), stream, mean, deviation })
   return output
 }

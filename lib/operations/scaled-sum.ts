@@ -51,19 +51,32 @@ export function scaledSum(options: ScaledSumOptions): Tensor {
     throw new ShapeError(`scaledSum: index must be below ${weight.length}, got ${index}`)
   }
   if (base) {
-    expectShape('scaledSum', 'base', base, Object.fromEntries(value.shape.map((size, i) => [`size ${i}`, size])))
+    expectShape(
+      'scaledSum',
+      'base',
+      base,
+      Object.fromEntries(value.shape.map((size, i) => [`size ${i}`, size])),
+    )
   }
   const output = Tensor.like(value)
   if (output.length > 0) forward({ value, weight, base, output, index, sigmoid })
   return record({ value, weight, base }, { output }, ({ output: gradOutput }) => {
     if (!gradOutput) return { value: null, weight: null, base: null }
-    return { ...scaledSumBackward(gradOutput, { value, weight, index, sigmoid }), base: base && gradOutput }
+    return {
+      ...scaledSumBackward(gradOutput, { value, weight, index, sigmoid }),
+      base: base && gradOutput,
+    }
   }).output
 }
 
 function scaledSumBackward(
   gradOutput: Tensor,
-  { value, weight, index, sigmoid }: { value: Tensor; weight: Tensor; index: number; sigmoid: boolean },
+  {
+    value,
+    weight,
+    index,
+    sigmoid,
+  }: { value: Tensor; weight: Tensor; index: number; sigmoid: boolean },
 ) {
   const gradValue = Tensor.like(value)
   const gradWeight = Tensor.like(weight)

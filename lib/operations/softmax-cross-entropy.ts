@@ -41,7 +41,10 @@ export interface SoftmaxCrossEntropyOptions {
  */
 export function softmaxCrossEntropy({ logits, targets }: SoftmaxCrossEntropyOptions): Tensor {
   const name = 'softmaxCrossEntropy'
-  const [rows = 0, vocabulary = 0] = expectShape(name, 'logits', logits, { rows: -1, vocabulary: -1 })
+  const [rows = 0, vocabulary = 0] = expectShape(name, 'logits', logits, {
+    rows: -1,
+    vocabulary: -1,
+  })
   expectShape(name, 'targets', targets, { rows })
   if (rows < 1 || vocabulary < 1) {
     throw new ShapeError(`${name}: logits must be of at least 1 element, got [${logits.shape}]`)

@@ -15,7 +15,15 @@ const backward = operation('timeSliceBackward', ['gradOutput', 'gradInput', ...s
  * @returns (batch, count, width).
  * @throws ShapeError where the steps are not all in the sequence.
  */
-export function timeSlice({ input, begin, count }: { input: Tensor; begin: number; count: number }): Tensor {
+export function timeSlice({
+  input,
+  begin,
+  count,
+}: {
+  input: Tensor
+  begin: number
+  count: number
+}): Tensor {
   const [batch = 0, time = 0, width = 0] = expectShape('timeSlice', 'input', input, {
     batch: -1,
     time: -1,
@@ -24,7 +32,9 @@ export function timeSlice({ input, begin, count }: { input: Tensor; begin: numbe
   expectInteger('timeSlice', 'begin', begin, 0)
   expectInteger('timeSlice', 'count', count)
   if (begin + count > time) {
-    throw new ShapeError(`timeSlice: begin + count must be at most time = ${time}, got ${begin + count}`)
+    throw new ShapeError(
+      `timeSlice: begin + count must be at most time = ${time}, got ${begin + count}`,
+    )
   }
   const call = { batch, time, width, begin, count }
   const output = Tensor.empty([batch, count, width], input.dtype, input.device)
@@ -34,8 +44,31 @@ export function timeSlice({ input, begin, count }: { input: Tensor; begin: numbe
   })).output
 }
 
-function timeSliceBackward(gradOutput: Tensor, input: Tensor, call: Record<(typeof sizes)[number], number>): Tensor {
+function timeSliceBackward(
+  gradOutput: Tensor,
+  input: Tensor,
+  call: Record<(typeof sizes)[number], number>,
+): Tensor {
   const gradInput = Tensor.like(input)
   backward({ gradOutput, gradInput, ...call })
   return gradInput
+}
+
+/**
+ * A sequence of `time` steps with `input` from step `begin` on and zeros elsewhere; outside the tape.
+ * @internal
+ */
+export function padTime({
+  input,
+  begin,
+  time,
+}: {
+  input: Tensor
+  begin: number
+  time: number
+}): Tensor {
+  const [batch = 0, count = 0, width = 0] = input.shape
+  const padded = Tensor.empty([batch, time, width], input.dtype, input.device)
+  backward({ gradOutput: input, gradInput: padded, batch, time, width, begin, count })
+  return padded
 }

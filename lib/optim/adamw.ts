@@ -32,9 +32,20 @@ export interface AdamOptions extends OptimizerOptions {
 class AdamBase extends Optimizer {
   readonly #first: readonly Tensor[]
   readonly #second: readonly Tensor[]
-  readonly #options: { beta1: number; beta2: number; epsilon: number; weightDecay: number; decoupled: boolean }
+  readonly #options: {
+    beta1: number
+    beta2: number
+    epsilon: number
+    weightDecay: number
+    decoupled: boolean
+  }
 
-  constructor(name: string, parameters: readonly Tensor[], options: AdamOptions, defaults: { weightDecay: number; decoupled: boolean }) {
+  constructor(
+    name: string,
+    parameters: readonly Tensor[],
+    options: AdamOptions,
+    defaults: { weightDecay: number; decoupled: boolean },
+  ) {
     super(name, parameters, { learningRate: 1e-3, ...options })
     const [beta1, beta2] = options.betas ?? [0.9, 0.999]
     const below1 = { low: 0, high: 1 - 2 ** -24 }
@@ -42,19 +53,33 @@ class AdamBase extends Optimizer {
       beta1: expectNumber(name, 'betas', beta1, below1),
       beta2: expectNumber(name, 'betas', beta2, below1),
       epsilon: expectNumber(name, 'epsilon', options.epsilon ?? 1e-8, { low: 0 }),
-      weightDecay: expectNumber(name, 'weightDecay', options.weightDecay ?? defaults.weightDecay, { low: 0 }),
+      weightDecay: expectNumber(name, 'weightDecay', options.weightDecay ?? defaults.weightDecay, {
+        low: 0,
+      }),
       decoupled: defaults.decoupled,
     }
     this.#first = moments(parameters)
     this.#second = moments(parameters)
   }
 
-  protected override update(index: number, parameter: Tensor, gradient: Tensor, norm: Tensor | null): void {
+  protected override update(
+    index: number,
+    parameter: Tensor,
+    gradient: Tensor,
+    norm: Tensor | null,
+  ): void {
     const first = this.#first[index] as Tensor
     const second = this.#second[index] as Tensor
     adamW({
-      parameter, gradient, first, second, norm, rate: this.learningRate, ...this.#options,
-      maxNorm: this.clipNorm, step: this.steps,
+      parameter,
+      gradient,
+      first,
+      second,
+      norm,
+      rate: this.learningRate,
+      ...this.#options,
+      maxNorm: this.clipNorm,
+      step: this.steps,
     })
   }
 

@@ -2,7 +2,7 @@
 import { expectNumber } from '../check.js'
 import { ValueError } from '../errors.js'
 import { operation } from '../native.js'
-import { Tensor, zeros } from '../tensor.js'
+import { type Tensor, zeros } from '../tensor.js'
 
 const gradientNormPart = operation('gradientNormPart', ['gradient', 'partial', 'slot'] as const)
 const gradientNorm = operation('gradientNorm', ['partial', 'norm'] as const)
@@ -31,10 +31,16 @@ export abstract class Optimizer implements Disposable {
   readonly #partial: Tensor | null
   readonly #norm: Tensor | null
 
-  constructor(name: string, parameters: readonly Tensor[], options: OptimizerOptions & { learningRate: number }) {
-    if (parameters.length === 0) throw new ValueError(`${name}: parameters must hold at least one tensor, got none`)
+  constructor(
+    name: string,
+    parameters: readonly Tensor[],
+    options: OptimizerOptions & { learningRate: number },
+  ) {
+    if (parameters.length === 0)
+      throw new ValueError(`${name}: parameters must hold at least one tensor, got none`)
     for (const parameter of parameters) {
-      if (!parameter.requiresGrad) throw new ValueError(`${name}: parameters must require gradients, got ${parameter}`)
+      if (!parameter.requiresGrad)
+        throw new ValueError(`${name}: parameters must require gradients, got ${parameter}`)
     }
     this.parameters = [...parameters]
     this.learningRate = expectNumber(name, 'learningRate', options.learningRate, { low: 0 })
@@ -77,7 +83,12 @@ export abstract class Optimizer implements Disposable {
     }
   }
 
-  protected abstract update(index: number, parameter: Tensor, gradient: Tensor, norm: Tensor | null): void
+  protected abstract update(
+    index: number,
+    parameter: Tensor,
+    gradient: Tensor,
+    norm: Tensor | null,
+  ): void
 
   /** Tensors of the state by `<kind>.<parameter index>`. */
   abstract state(): ReadonlyMap<string, Tensor>

@@ -7,28 +7,36 @@ import { ValueError } from '../errors.js'
 export type Schedule = (step: number) => number
 
 function requireNumber(
-  operation: string, values: Readonly<Record<string, number>>, least: number,
+  operation: string,
+  values: Readonly<Record<string, number>>,
+  least: number,
 ): void {
   for (const [name, value] of Object.entries(values)) {
     if (typeof value !== 'number' || !Number.isFinite(value) || value < least) {
-      throw new ValueError(`${operation}: ${name} must be finite and at least ${least}, got ${String(value)}`)
+      throw new ValueError(
+        `${operation}: ${name} must be finite and at least ${least}, got ${String(value)}`,
+      )
     }
   }
 }
 
 function requireCount(
-  operation: string, values: Readonly<Record<string, number>>, least: number,
+  operation: string,
+  values: Readonly<Record<string, number>>,
+  least: number,
 ): void {
   for (const [name, value] of Object.entries(values)) {
     if (!Number.isSafeInteger(value) || value < least) {
-      throw new ValueError(`${operation}: ${name} must be an integer of at least ${least}, got ${String(value)}`)
+      throw new ValueError(
+        `${operation}: ${name} must be an integer of at least ${least}, got ${String(value)}`,
+      )
     }
   }
 }
 
 /** The linear part common to all: learningRate (step + 1) / warmup for step < warmup. */
 const warmUp = (learningRate: number, step: number, warmup: number): number =>
-  learningRate * (step + 1) / warmup
+  (learningRate * (step + 1)) / warmup
 
 /**
  * A constant rate after a linear warm-up.
@@ -39,9 +47,13 @@ const warmUp = (learningRate: number, step: number, warmup: number): number =>
  * @param warmup steps of the linear rise, an integer of at least 0 (default 0)
  * @throws ValueError (ERR_VALUE) for arguments outside these ranges, and for a step that is not a count
  */
-export function constantSchedule(
-  { learningRate, warmup = 0 }: { learningRate: number; warmup?: number },
-): Schedule {
+export function constantSchedule({
+  learningRate,
+  warmup = 0,
+}: {
+  learningRate: number
+  warmup?: number
+}): Schedule {
   requireNumber('constantSchedule', { learningRate }, 0)
   requireCount('constantSchedule', { warmup }, 0)
   return (step) => {
@@ -63,21 +75,30 @@ export function constantSchedule(
  * @param floor the last rate, from 0 to learningRate (default 0)
  * @throws ValueError (ERR_VALUE) for arguments outside these ranges, and for a step that is not a count
  */
-export function cosineSchedule(
-  { learningRate, total, warmup = 0, floor = 0 }:
-  { learningRate: number; total: number; warmup?: number; floor?: number },
-): Schedule {
+export function cosineSchedule({
+  learningRate,
+  total,
+  warmup = 0,
+  floor = 0,
+}: {
+  learningRate: number
+  total: number
+  warmup?: number
+  floor?: number
+}): Schedule {
   requireNumber('cosineSchedule', { learningRate, floor }, 0)
   requireCount('cosineSchedule', { total }, 1)
   requireCount('cosineSchedule', { warmup }, 0)
   if (floor > learningRate) {
-    throw new ValueError(`cosineSchedule: floor must be at most learningRate ${learningRate}, got ${floor}`)
+    throw new ValueError(
+      `cosineSchedule: floor must be at most learningRate ${learningRate}, got ${floor}`,
+    )
   }
   return (step) => {
     requireCount('cosineSchedule', { step }, 0)
     if (step < warmup) return warmUp(learningRate, step, warmup)
     const progress = Math.min((step - warmup) / Math.max(total - warmup, 1), 1)
-    return floor + (learningRate - floor) * (1 + Math.cos(Math.PI * progress)) / 2
+    return floor + ((learningRate - floor) * (1 + Math.cos(Math.PI * progress))) / 2
   }
 }
 
@@ -96,10 +117,19 @@ export function cosineSchedule(
  *
  * Source: Smith and Topin, Super-convergence, https://arxiv.org/abs/1708.07120
  */
-export function oneCycleSchedule(
-  { learningRate, total, rise = 0.3, startDivisor = 25, endDivisor = 250_000 }:
-  { learningRate: number; total: number; rise?: number; startDivisor?: number; endDivisor?: number },
-): Schedule {
+export function oneCycleSchedule({
+  learningRate,
+  total,
+  rise = 0.3,
+  startDivisor = 25,
+  endDivisor = 250_000,
+}: {
+  learningRate: number
+  total: number
+  rise?: number
+  startDivisor?: number
+  endDivisor?: number
+}): Schedule {
   requireNumber('oneCycleSchedule', { learningRate, rise }, 0)
   requireNumber('oneCycleSchedule', { startDivisor, endDivisor }, 1)
   requireCount('oneCycleSchedule', { total }, 2)
@@ -107,7 +137,7 @@ export function oneCycleSchedule(
   const last = total - 1
   const peak = Math.round(rise * last)
   const between = (from: number, to: number, progress: number): number =>
-    from + (to - from) * (1 - Math.cos(Math.PI * progress)) / 2
+    from + ((to - from) * (1 - Math.cos(Math.PI * progress))) / 2
   return (step) => {
     requireCount('oneCycleSchedule', { step }, 0)
     if (step < peak) return between(learningRate / startDivisor, learningRate, step / peak)

@@ -40,10 +40,22 @@ export class Sgd extends Optimizer {
     this.#first = this.#momentum > 0 ? moments(parameters) : []
   }
 
-  protected override update(index: number, parameter: Tensor, gradient: Tensor, norm: Tensor | null): void {
+  protected override update(
+    index: number,
+    parameter: Tensor,
+    gradient: Tensor,
+    norm: Tensor | null,
+  ): void {
     sgd({
-      parameter, gradient, first: this.#first[index] ?? null, norm, rate: this.learningRate,
-      momentum: this.#momentum, weightDecay: this.#weightDecay, maxNorm: this.clipNorm, step: this.steps,
+      parameter,
+      gradient,
+      first: this.#first[index] ?? null,
+      norm,
+      rate: this.learningRate,
+      momentum: this.#momentum,
+      weightDecay: this.#weightDecay,
+      maxNorm: this.clipNorm,
+      step: this.steps,
     })
   }
 

@@ -1,7 +1,7 @@
 // Metrics of a run as JSON lines: one object a line, appended, so that a run that ends early loses
 // nothing and one that continues adds to its file.
 
-import { open, type FileHandle } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { DataError } from '../errors.js'
 
 /** One line; numbers that JSON cannot hold (NaN, infinities) are written as null. */
@@ -54,7 +54,8 @@ export class MetricsWriter {
       if (this.#failure === null) await this.#file.sync()
     } catch (error) {
       // Pipes and devices cannot be forced to a disk: there is none.
-      if (!(error instanceof Error && 'code' in error && error.code === 'EINVAL')) this.#failure = error
+      if (!(error instanceof Error && 'code' in error && error.code === 'EINVAL'))
+        this.#failure = error
     } finally {
       await this.#file.close()
     }

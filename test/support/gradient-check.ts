@@ -27,7 +27,8 @@ export async function checkGradients(
     for (const [i, output] of outputs.entries()) {
       const data = await output.data()
       cotangents[i] ??= generator(seed + i).normals(data.length)
-      for (let j = 0; j < data.length; ++j) total += (data[j] as number) * (cotangents[i]?.[j] as number)
+      for (let j = 0; j < data.length; ++j)
+        total += (data[j] as number) * (cotangents[i]?.[j] as number)
     }
     return total
   }
@@ -37,7 +38,9 @@ export async function checkGradients(
   const outputs = compute(leaves)
   for (const [i, output] of outputs.entries()) {
     if (output.length > 0) {
-      output.backward(tensor(cotangents[i] as Float64Array, { shape: output.shape, dtype: 'float64', device }))
+      output.backward(
+        tensor(cotangents[i] as Float64Array, { shape: output.shape, dtype: 'float64', device }),
+      )
     }
   }
   for (const [name, input] of Object.entries(inputs)) {
@@ -54,11 +57,20 @@ export async function checkGradients(
       }
       numeric.push(((await at(step)) - (await at(-step))) / (2 * step))
     }
-    assertClose(chosen.map((i) => got[i] as number), numeric, tolerance, `gradient of ${name}`)
+    assertClose(
+      chosen.map((i) => got[i] as number),
+      numeric,
+      tolerance,
+      `gradient of ${name}`,
+    )
   }
 }
 
-function make(device: DeviceName, inputs: Readonly<Record<string, CheckedInput>>, requiresGrad: boolean) {
+function make(
+  device: DeviceName,
+  inputs: Readonly<Record<string, CheckedInput>>,
+  requiresGrad: boolean,
+) {
   return Object.fromEntries(
     Object.entries(inputs).map(([name, { data, shape }]) => [
       name,
