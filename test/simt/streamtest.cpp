@@ -5,7 +5,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 #include <future>
 #include <string>
 #include <thread>
@@ -14,6 +14,7 @@
 #include "cuda/device.h"
 #include "cuda_runtime.h"
 #include "ops/errors.h"
+#include "ops/registry.h"
 #include "ops/silu.h"
 
 using namespace entrain;
@@ -29,7 +30,11 @@ void expect(bool holds, const char* what) {
   if (!holds) ++failures;
 }
 
-constexpr int32_t kSiluForward = 0;
+int32_t siluForward() {
+  int32_t operation = 0;
+  while (std::strcmp(runtime::operationName(operation), SiluForward<float>::name) != 0) ++operation;
+  return operation;
+}
 
 Outcome read(Stream& stream, void* to, const void* from, int64_t bytes) {
   std::promise<Outcome> promise;
@@ -40,7 +45,7 @@ Outcome read(Stream& stream, void* to, const void* from, int64_t bytes) {
 void silu(Stream& stream, float* output, const float* input, int64_t length,
           Dtype dtype = Dtype::float32) {
   const SiluForward<float> op{{input, length}, {output, length}};
-  stream.enqueue({kSiluForward, int32_t(dtype), &op, sizeof op});
+  stream.enqueue({siluForward(), int32_t(dtype), &op, sizeof op});
 }
 
 void testOrder() {
