@@ -18,13 +18,8 @@ struct KernelSet {
   Kernel kernels[kFloatDtypes] = {};
 };
 
-#if defined(ENTRAIN_PARTIAL)  // an emulator while kernels are being written: missing ones are null
-template <template <class> class Operation>
-__attribute__((weak)) KernelSet kernelsOf();
-#else
 template <template <class> class Operation>
 KernelSet kernelsOf();
-#endif
 
 #define EXPORT_KERNELS(Operation)                                                            \
   template <>                                                                                \
