@@ -29,17 +29,17 @@ function fail(message) {
   process.exit(1)
 }
 
-/** The running Node, compressed; kept between runs, since compressing takes a minute or two. */
+/** The running Node, compressed; kept between runs, since compressing takes a minute. */
 function compressedNode() {
   const binary = realpathSync(process.execPath)
-  const cache = join(root, 'node_modules', '.cache', 'entrain')
+  const cache = join(root, 'build', 'gpu-pack')
   const path = join(cache, `node-${process.version}-${statSync(binary).size}.xz`)
   if (existsSync(path)) return path
   mkdirSync(cache, { recursive: true })
   console.log('compressing node (once) ...')
   const compress = [
     'import lzma, shutil, sys',
-    'with open(sys.argv[1], "rb") as source, lzma.open(sys.argv[2], "wb", preset=9 | lzma.PRESET_EXTREME) as target:',
+    'with open(sys.argv[1], "rb") as source, lzma.open(sys.argv[2], "wb", preset=6) as target:',
     '    shutil.copyfileobj(source, target, 1 << 20)',
   ].join('\n')
   const part = `${path}.part`

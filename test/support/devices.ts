@@ -3,8 +3,10 @@
 import { describe } from 'node:test'
 import { type DeviceName, machine } from '../../lib/index.js'
 
-/** True where the "GPU" is the emulator: sizes are kept small there. */
-export const emulated = machine().gpus.some((gpu) => gpu.name.includes('emulator'))
+/** True where sizes must be kept small: the "GPU" is the emulator, or a sanitizer watches (ENTRAIN_TEST_SMALL). */
+export const emulated =
+  process.env.ENTRAIN_TEST_SMALL === '1' ||
+  machine().gpus.some((gpu) => gpu.name.includes('emulator'))
 
 /** Names of all devices under test. */
 export const devices: readonly DeviceName[] = (() => {
