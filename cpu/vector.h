@@ -118,13 +118,22 @@ HOST_DEVICE Vector<Real> eachLane(Function function) {
   return result;
 }
 
+#if !defined(__FMA__)
+// Processors without the instruction (before 2013) get its bits from the mathematics library, lane by
+// lane; out of line, since the kernels would otherwise grow by several megabytes.
+template <class Real>
+__attribute__((noinline)) Vector<Real> fmaOfLanes(Vector<Real> a, Vector<Real> b, Vector<Real> c) {
+  return eachLane<Real>([&](int lane) { return fma(a[lane], b[lane], c[lane]); });
+}
+#endif
+
 HOST_DEVICE Vector<float> fma(Vector<float> a, Vector<float> b, Vector<float> c) {
 #if defined(__AVX512F__)
   return (Vector<float>::Native)_mm512_fmadd_ps(a.v, b.v, c.v);
 #elif defined(__FMA__)
   return (Vector<float>::Native)_mm256_fmadd_ps(a.v, b.v, c.v);
 #else
-  return eachLane<float>([&](int lane) { return fma(a[lane], b[lane], c[lane]); });
+  return fmaOfLanes(a, b, c);
 #endif
 }
 HOST_DEVICE Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double> c) {
@@ -133,7 +142,7 @@ HOST_DEVICE Vector<double> fma(Vector<double> a, Vector<double> b, Vector<double
 #elif defined(__FMA__)
   return (Vector<double>::Native)_mm256_fmadd_pd(a.v, b.v, c.v);
 #else
-  return eachLane<double>([&](int lane) { return fma(a[lane], b[lane], c[lane]); });
+  return fmaOfLanes(a, b, c);
 #endif
 }
 template <class Real>
