@@ -15,6 +15,7 @@
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
+#include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 
 namespace entrain::inline ENTRAIN_ISA {
@@ -35,6 +36,7 @@ using Operations = OperationList<
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
+    SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward>;
 // clang-format on
 
