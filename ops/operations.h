@@ -12,6 +12,7 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/operation.h"
+#include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
@@ -33,6 +34,7 @@ using Operations = OperationList<
     EigenstateScanForward, EigenstateScanBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    RandomUniform, RandomNormal,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
