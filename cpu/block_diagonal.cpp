@@ -150,12 +150,13 @@ __attribute__((noinline)) void multiplyTile(const ProductTile<Storage>& tile) {
     }
   }
   if (!inPlace) {
-    Real panel[kTileRows * kPanelLength] = {};
+    Real panel[kTileRows * kPanelLength];
     for (int64_t k = 0; k < tile.inner; k += kPanelLength) {
       const int64_t count = tile.inner - k < kPanelLength ? tile.inner - k : kPanelLength;
       for (int64_t r = 0; r < tile.rows; ++r) {
         widenRow(tile.input + r * tile.channels + k, count, panel + r * kPanelLength);
       }
+      for (int64_t i = tile.rows * kPanelLength; i < kTileRows * kPanelLength; ++i) panel[i] = 0;
       multiply(panel, kPanelLength, tile.right + k * tile.padded, count);
     }
   }

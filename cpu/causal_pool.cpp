@@ -11,21 +11,6 @@ namespace {
 
 constexpr int64_t kPoolGrain = 16384;  // elements of the larger side in a task, about
 
-// Tokens that one window takes or is held by, at most; `scale` alone may be beyond the sequence.
-template <class Operation>
-int64_t windowTokens(const Operation& op) {
-  return op.scale < op.time ? op.scale : op.time;
-}
-
-// Calls body(row) for all rows, in tasks that touch about kPoolGrain elements.
-template <class Body>
-void forRows(Context& context, int64_t rows, int64_t elementsPerRow, const Body& body) {
-  const int64_t grain = elementsPerRow < kPoolGrain ? kPoolGrain / elementsPerRow : 1;
-  context.forRange(rows, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) body(row);
-  });
-}
-
 constexpr int64_t kSumColumns = 1024;  // sums held in L1 while whole rows stream past
 
 // to[c] = function(from[c]...)
@@ -65,64 +50,48 @@ void sumRows(const Real* input, int64_t rows, int64_t width, Compute<Real> facto
   }
 }
 
-template <class Real>
-void zeroRow(Real* output, int64_t width) {
-  memset(static_cast<void*>(output), 0, size_t(width) * sizeof(Real));
+// Writes all rows of `to`, each from its rows of `from`.
+template <class Operation, class Real>
+void writeRows(const Operation& op, View<const Real> from, View<Real> to, Context& context) {
+  const int64_t rows = to.length / op.width;
+  if (rows == 0) return;
+  const int64_t larger = from.length > to.length ? from.length : to.length;
+  const int64_t elementsPerRow = larger / rows;
+  const int64_t grain = elementsPerRow < kPoolGrain ? kPoolGrain / elementsPerRow : 1;
+  context.forRange(rows, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const SourceRows source = sourceRows(op, row);
+      Real* const output = to.data + row * op.width;
+      if (source.count > 0) {
+        sumRows(from.data + source.first * op.width, source.count, op.width, sourceFactor(op),
+                output);
+      } else {
+        memset(static_cast<void*>(output), 0, size_t(op.width) * sizeof(Real));
+      }
+    }
+  });
 }
 
 }  // namespace
 
 template <class Real>
 void run(const CausalPoolForward<Real>& op, Context& context) {
-  const int64_t windows = windowCount(op.time, op.scale);
-  const auto factor = Compute<Real>(1) / Compute<Real>(op.scale);
-  forRows(context, op.batch * windows, windowTokens(op) * op.width, [&](int64_t row) {
-    const int64_t batch = row / windows, window = row % windows;
-    sumRows(op.input.data + (batch * op.time + window * op.scale) * op.width, op.scale, op.width,
-            factor, op.output.data + row * op.width);
-  });
+  writeRows(op, op.input, op.output, context);
 }
 
 template <class Real>
 void run(const CausalPoolBackward<Real>& op, Context& context) {
-  const int64_t windows = windowCount(op.time, op.scale);
-  const auto factor = Compute<Real>(1) / Compute<Real>(op.scale);
-  forRows(context, op.batch * op.time, op.width, [&](int64_t row) {
-    const int64_t batch = row / op.time, window = row % op.time / op.scale;
-    Real* const gradInput = op.gradInput.data + row * op.width;
-    if (window < windows) {
-      scaleRow(op.gradOutput.data + (batch * windows + window) * op.width, op.width, factor,
-               gradInput);
-    } else {
-      zeroRow(gradInput, op.width);
-    }
-  });
+  writeRows(op, op.gradOutput, op.gradInput, context);
 }
 
 template <class Real>
 void run(const CausalHoldForward<Real>& op, Context& context) {
-  const int64_t windows = windowCount(op.time, op.scale);
-  forRows(context, op.batch * op.time, op.width, [&](int64_t row) {
-    const int64_t batch = row / op.time, window = heldWindow(row % op.time, op.scale);
-    Real* const output = op.output.data + row * op.width;
-    if (window >= 0) {
-      scaleRow(op.input.data + (batch * windows + window) * op.width, op.width, Compute<Real>(1),
-               output);
-    } else {
-      zeroRow(output, op.width);
-    }
-  });
+  writeRows(op, op.input, op.output, context);
 }
 
 template <class Real>
 void run(const CausalHoldBackward<Real>& op, Context& context) {
-  const int64_t windows = windowCount(op.time, op.scale);
-  forRows(context, op.batch * windows, windowTokens(op) * op.width, [&](int64_t row) {
-    const int64_t batch = row / windows, first = firstHolder(row % windows, op.scale);
-    const int64_t holders = op.time - first < op.scale ? op.time - first : op.scale;
-    sumRows(op.gradOutput.data + (batch * op.time + first) * op.width, holders, op.width,
-            Compute<Real>(1), op.gradInput.data + row * op.width);
-  });
+  writeRows(op, op.gradOutput, op.gradInput, context);
 }
 
 EXPORT_KERNELS(CausalPoolForward)

@@ -2,6 +2,8 @@
 // channels among tasks, and rows of complex numbers as vectors.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/kernel.h"
 #include "cpu/vector.h"
 #include "ops/eigenstate_scan.h"
@@ -113,22 +115,53 @@ inline Groups divideChannels(int64_t batch, int64_t channels, int lanes, int thr
   return {vectors, (vectors + size - 1) / size};
 }
 
+// Stores past the caches, to an address aligned to a vector; fenceStreams() before anyone reads it.
+template <class Real>
+HOST_DEVICE void storeStreaming(Real* to, Vector<Real> x) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512((__m512i*)to, (__m512i)x.v);
+#elif defined(__AVX2__)
+  _mm256_stream_si256((__m256i*)to, (__m256i)x.v);
+#elif defined(__SSE2__)
+  _mm_stream_si128((__m128i*)to, (__m128i)x.v);
+#else
+  store(to, x);
+#endif
+}
+HOST_DEVICE void fenceStreams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
 // Rows of complex numbers; without an imaginary plane `imaginary` is 0.
 template <class Storage>
 struct Rows {
   Storage* data = nullptr;
   int64_t stride = 0, imaginary = 0;
+  bool streaming = false;
 
   HOST_DEVICE explicit operator bool() const { return data != nullptr; }
   // The same rows for one sequence of a batch, each `time` rows long.
   Rows of(int64_t sequence, int64_t time) const {
-    return {data ? data + sequence * time * stride : nullptr, stride, imaginary};
+    return {data ? data + sequence * time * stride : nullptr, stride, imaginary, streaming};
   }
 };
 
 template <class Storage>
 Rows<Storage> complexRows(View<Storage> view, int64_t channels) {
   return {view.data, 2 * channels, channels};
+}
+// An output so large that it leaves the caches anyway, and would have to be read into them first.
+template <class Storage>
+Rows<Storage> streamed(Rows<Storage> rows, int64_t length) {
+  constexpr int64_t kStreamedBytes = int64_t(4) << 20;
+  rows.streaming = length * int64_t(sizeof(Storage)) >= kStreamedBytes &&
+                   (uintptr_t(rows.data) | uintptr_t(rows.stride * sizeof(Storage)) |
+                    uintptr_t(rows.imaginary * sizeof(Storage))) %
+                           kVectorBytes ==
+                       0;
+  return rows;
 }
 template <class Storage>
 Rows<Storage> inputRows(View<Storage> view, int64_t channels, bool realInput) {
@@ -137,42 +170,63 @@ Rows<Storage> inputRows(View<Storage> view, int64_t channels, bool realInput) {
 }
 
 // The vectors of a group: where their channels begin. A row's last vector that is not whole reaches
-// back over its neighbour, in the same group; a row shorter than a vector (not kWhole) has a
-// partial one.
-template <class Scalar, int kCount, bool kWhole>
+// back over its neighbour, in the same group; where there is none (not kWhole) it is partial.
+// kLagged: the vectors are the same channels at different times, `lag` steps apart from t.
+template <class Scalar, int kCount, bool kWhole, bool kLagged = false>
 struct VectorGroup {
   using Numbers = Vector<Scalar>;
   static constexpr int kVectors = kCount;
   int64_t column[kCount];
-  int64_t channels;
+  int64_t lag[kCount] = {};
+  int64_t count;  // channels of a partial vector
 
-  VectorGroup(int64_t firstVector, int64_t channels) : channels(channels) {
+  VectorGroup(int64_t firstVector, int64_t channels)
+      : count(channels - firstVector * Numbers::kLanes) {
     for (int u = 0; u < kCount; ++u) {
-      const int64_t begin = (firstVector + u) * Numbers::kLanes;
+      const int64_t begin = (firstVector + (kLagged ? 0 : u)) * Numbers::kLanes;
       column[u] = kWhole && begin > channels - Numbers::kLanes ? channels - Numbers::kLanes : begin;
     }
   }
+  HOST_DEVICE int64_t step(int64_t t, int u) const { return kLagged ? t + lag[u] : t; }
+
   template <class Storage>
   HOST_DEVICE Numbers readPlane(const Storage* from, int u) const {
     if constexpr (kWhole) return load(from + column[u]);
-    return loadPartial(from + column[u], channels);
+    return loadPartial(from + column[u], count);
   }
   template <class Storage>
   HOST_DEVICE void writePlane(Storage* to, Numbers numbers, int u) const {
     if constexpr (kWhole) return store(to + column[u], numbers);
-    storePartial(to + column[u], numbers, channels);
+    storePartial(to + column[u], numbers, count);
   }
   template <class Storage>
-  HOST_DEVICE Complex<Numbers> read(const Rows<Storage>& rows, int64_t t, int u) const {
-    const Storage* row = rows.data + t * rows.stride;
+  HOST_DEVICE Complex<Numbers> readRow(const Rows<Storage>& rows, int64_t index, int u) const {
+    const Storage* row = rows.data + index * rows.stride;
     return {readPlane(row, u),
             rows.imaginary ? readPlane(row + rows.imaginary, u) : Numbers(Scalar(0))};
   }
   template <class Storage>
-  HOST_DEVICE void write(const Rows<Storage>& rows, int64_t t, Complex<Numbers> z, int u) const {
-    Storage* row = rows.data + t * rows.stride;
+  HOST_DEVICE void writeRow(const Rows<Storage>& rows, int64_t index, Complex<Numbers> z,
+                            int u) const {
+    Storage* row = rows.data + index * rows.stride;
+    if constexpr (kWhole && std::is_same_v<Storage, Scalar>) {
+      if (rows.streaming) {
+        storeStreaming(row + column[u], z.real);
+        if (rows.imaginary) storeStreaming(row + rows.imaginary + column[u], z.imaginary);
+        return;
+      }
+    }
     writePlane(row, z.real, u);
     if (rows.imaginary) writePlane(row + rows.imaginary, z.imaginary, u);
+  }
+  // The row of step t.
+  template <class Storage>
+  HOST_DEVICE Complex<Numbers> read(const Rows<Storage>& rows, int64_t t, int u) const {
+    return readRow(rows, step(t, u), u);
+  }
+  template <class Storage>
+  HOST_DEVICE void write(const Rows<Storage>& rows, int64_t t, Complex<Numbers> z, int u) const {
+    writeRow(rows, step(t, u), z, u);
   }
 };
 
@@ -206,66 +260,6 @@ void forEachGroup(int64_t batch, int64_t channels, int64_t slots, Context& conte
                         [&](const auto& group) { function(group, task / groups.count, slot); });
     }
   });
-}
-
-// ---- one group's recurrence ----
-
-template <class Group>
-struct GroupStates {
-  Complex<typename Group::Numbers> z[Group::kVectors];
-};
-
-// The constants of a group, and what chooses lambda(t) in one sequence.
-template <Selection kSelection, class Group, class Real>
-struct GroupEigenvalues {
-  using Numbers = typename Group::Numbers;
-  using Scalar = Compute<Real>;
-  SelectiveChannel<Numbers> channel[Group::kVectors];
-  Rows<const Real> selection;
-  Scalar decayScale, frequencyScale;
-
-  template <class Operation>
-  GroupEigenvalues(const Operation& op, const ChannelTable<Scalar>& table, const Group& group,
-                   int64_t sequence)
-      : selection(complexRows(op.selection, op.channels).of(sequence, op.time)),
-        decayScale(Scalar(op.decayScale)),
-        frequencyScale(Scalar(op.frequencyScale)) {
-    for (int u = 0; u < Group::kVectors; ++u) {
-      channel[u].reference.high.real = load(table.highReal + group.column[u]);
-      channel[u].reference.high.imaginary = load(table.highImaginary + group.column[u]);
-      channel[u].reference.low.real = load(table.lowReal + group.column[u]);
-      channel[u].reference.low.imaginary = load(table.lowImaginary + group.column[u]);
-      channel[u].decay = load(table.decay + group.column[u]);
-    }
-  }
-  HOST_DEVICE Selected<Numbers> select(const Group& group, int64_t t, int u) const {
-    const Complex<Numbers> arguments = group.read(selection, t, u);
-    return selectEigenvalue<kSelection == Selection::near>(
-        channel[u], arguments.real, arguments.imaginary, decayScale, frequencyScale);
-  }
-  HOST_DEVICE Eigenvalue<Numbers> lambda(const Group& group, int64_t t, int u) const {
-    if constexpr (kSelection == Selection::none) return channel[u].reference;
-    return select(group, t, u).lambda;
-  }
-};
-
-// Steps [begin, end) from the state before `begin`; writes the states where `out` is given.
-template <class Eigenvalues, class Group, class Real, class Out>
-HOST_DEVICE void advanceGroup(const Eigenvalues& eigenvalues, const Group& group,
-                              const Rows<const Real>& input, const uint8_t* reset, int64_t begin,
-                              int64_t end, GroupStates<Group>& states, const Rows<Out>& out) {
-  using Numbers = typename Group::Numbers;
-  GroupStates<Group> current = states;
-  for (int64_t t = begin; t < end; ++t) {
-    if (reset && reset[t]) current = {};
-#pragma GCC unroll 4
-    for (int u = 0; u < Group::kVectors; ++u) {
-      const Eigenvalue<Numbers> lambda = eigenvalues.lambda(group, t, u);
-      current.z[u] = advance(lambda, current.z[u], group.read(input, t, u));
-      if (out) group.write(out, t, current.z[u], u);
-    }
-  }
-  states = current;
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu

@@ -1,121 +1,45 @@
-// The adjoint of the eigenstate scan, one pass from the last step to the first: h in registers,
-// gradInput, and the sums of the parameters' gradients in float32 over blocks of 128 steps, which
-// float64 sums collect.
-#include "cpu/eigenstate_channels.h"
-#include "ops/eigenstate_scan.h"
+// The adjoint of the eigenstate scan (ops/eigenstate_scan.h), one pass from the last step to the
+// first.
+#include "cpu/eigenstate_adjoint.h"
+#include "cpu/eigenstate_split.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
-
-constexpr int64_t kSumBlock = 128;
-
-// Double sums of one group: [vector][plane][lane].
-template <class Group>
-struct GroupSums {
-  static constexpr int kLanes = Group::Numbers::kLanes;
-  double sum[Group::kVectors][2][kLanes] = {};
-
-  HOST_DEVICE void add(const GroupStates<Group>& block) {
-    for (int u = 0; u < Group::kVectors; ++u) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        sum[u][0][lane] += double(block.z[u].real[lane]);
-        sum[u][1][lane] += double(block.z[u].imaginary[lane]);
-      }
-    }
-  }
-};
-
-// The pointers of one sequence; `previous` holds the states, row t the one after step t.
-template <class Real, class Previous>
-struct AdjointRows {
-  Rows<const Real> gradStates;
-  Rows<const Previous> previous;
-  Rows<Real> gradInput, gradSelection;
-  const uint8_t* reset;
-};
-
-// Steps end - 1 down to begin. `carried` is conj(lambda(t+1)) h(t+1); `first` the state before
-// `begin`.
-template <Selection kSelection, class Group, class Real, class Previous>
-HOST_DEVICE void retreatGroup(const GroupEigenvalues<kSelection, Group, Real>& eigenvalues,
-                              const Group& group, const AdjointRows<Real, Previous>& rows,
-                              int64_t begin, int64_t end, const GroupStates<Group>& first,
-                              GroupStates<Group>& carried, GroupStates<Group>& sums) {
-  using Numbers = typename Group::Numbers;
-  using Scalar = Compute<Real>;
-  const Complex<Numbers> zero = {Numbers(Scalar(0)), Numbers(Scalar(0))};
-  GroupStates<Group> adjoint = carried, sum = sums;
-  for (int64_t t = end - 1; t >= begin; --t) {
-    const bool isReset = rows.reset && rows.reset[t];
-#pragma GCC unroll 4
-    for (int u = 0; u < Group::kVectors; ++u) {
-      Complex<Numbers> h = adjoint.z[u];
-      if (rows.gradStates) h = h + group.read(rows.gradStates, t, u);
-      group.write(rows.gradInput, t, h, u);
-      if (isReset) {
-        adjoint.z[u] = zero;
-        if (rows.gradSelection) group.write(rows.gradSelection, t, zero, u);
-        continue;
-      }
-      const Complex<Numbers> previous =
-          t > begin ? group.read(rows.previous, t - 1, u) : first.z[u];
-      if constexpr (kSelection == Selection::none) {
-        adjoint.z[u] = retreat(eigenvalues.channel[u].reference, h, zero);
-        sum.z[u] = multiplyAdd(h, conjugate(previous), sum.z[u]);
-      } else {
-        const Selected<Numbers> selected = eigenvalues.select(group, t, u);
-        adjoint.z[u] = retreat(selected.lambda, h, zero);
-        const Complex<Numbers> gradients = selectedGradients(selected, adjoint.z[u], previous);
-        sum.z[u] = sum.z[u] + gradients;
-        if (rows.gradSelection) {
-          group.write(
-              rows.gradSelection, t,
-              {selectionGradient(gradients.real, selected.tanhDecay, eigenvalues.decayScale),
-               selectionGradient(gradients.imaginary, selected.tanhTurn,
-                                 eigenvalues.frequencyScale)},
-              u);
-        }
-      }
-    }
-  }
-  carried = adjoint;
-  sums = sum;
-}
-
-// The same in blocks, each one's sums carried on in double.
-template <Selection kSelection, class Group, class Real, class Previous>
-void retreatBlocks(const GroupEigenvalues<kSelection, Group, Real>& eigenvalues, const Group& group,
-                   const AdjointRows<Real, Previous>& rows, int64_t begin, int64_t end,
-                   const GroupStates<Group>& first, GroupStates<Group>& carried,
-                   GroupSums<Group>& sums) {
-  while (end > begin) {
-    const int64_t blockBegin = end - begin > kSumBlock ? end - kSumBlock : begin;
-    GroupStates<Group> block = {}, before = first;
-    for (int u = 0; u < Group::kVectors && blockBegin > begin; ++u) {
-      before.z[u] = group.read(rows.previous, blockBegin - 1, u);
-    }
-    retreatGroup(eigenvalues, group, rows, blockBegin, end, before, carried, block);
-    sums.add(block);
-    end = blockBegin;
-  }
-}
-
-// Writes the sums of one sequence: (batch, 2, padded).
-template <class Group>
-void storeSums(const GroupSums<Group>& sums, const Group& group, int64_t padded, double* to) {
-  for (int u = 0; u < Group::kVectors; ++u) {
-    memcpy(to + group.column[u], sums.sum[u][0], sizeof sums.sum[u][0]);
-    memcpy(to + padded + group.column[u], sums.sum[u][1], sizeof sums.sum[u][1]);
-  }
-}
 
 // What a backward pass keeps between its tasks.
 template <class Scalar>
 struct BackwardStore {
   ChannelTable<Scalar> table;
-  double* sums;       // (batch, 2, padded)
+  int64_t pieces;     // of each sequence: the steps in order, then the chunks
+  double* sums;       // (batch, pieces, 2, padded)
   Scalar* states;     // (slots, stepsKept, 2, kGroupVectors, lanes): states computed again
   int64_t stepsKept;  // 0 with saved states
+
+  // Vector u of a group in one piece.
+  template <class Group>
+  void storeSum(const Group& group, const GroupSums<Group>& sums, int u, int64_t sequence,
+                int64_t piece) const {
+    double* to = this->sums + (sequence * pieces + piece) * 2 * table.padded + group.column[u];
+    memcpy(to, sums.sum[u][0], sizeof sums.sum[u][0]);
+    memcpy(to + table.padded, sums.sum[u][1], sizeof sums.sum[u][1]);
+  }
 };
+
+// The state before step `begin` of each vector's own time.
+template <class Group, class Real>
+GroupStates<Group> stateBefore(const EigenstateScanBackward<Real>& op, const Group& group,
+                               const Rows<const Real>& states, int64_t sequence, int64_t begin) {
+  const auto initial = complexRows(op.initial, op.channels);
+  GroupStates<Group> before = {};
+  for (int u = 0; u < Group::kVectors; ++u) {
+    const int64_t t = group.step(begin, u);
+    if (t > 0) {
+      before.z[u] = group.readRow(states, t - 1, u);
+    } else if (initial) {
+      before.z[u] = group.readRow(initial, sequence, u);
+    }
+  }
+  return before;
+}
 
 // Segments between checkpoints, from the last to the first: forward from the saved state into
 // scratch memory, then back.
@@ -132,7 +56,7 @@ void retreatSegments(const EigenstateScanBackward<Real>& op,
     const int64_t begin = segment * every;
     const int64_t end = begin + every < op.time ? begin + every : op.time;
     GroupStates<Group> first, states;
-    for (int u = 0; u < Group::kVectors; ++u) first.z[u] = group.read(boundaries, segment, u);
+    for (int u = 0; u < Group::kVectors; ++u) first.z[u] = group.readRow(boundaries, segment, u);
     states = first;
     // Row `begin` and the group's first column stand at the start of the scratch memory.
     const Rows<Compute<Real>> kept = {scratch - group.column[0] - begin * 2 * kWidth, 2 * kWidth,
@@ -143,45 +67,116 @@ void retreatSegments(const EigenstateScanBackward<Real>& op,
   }
 }
 
-// One group from the last step to the first.
+// One group in order, from the last step to step `begin`; writes conj(lambda) h there to `carry`.
 template <Selection kSelection, class Group, class Real>
 void retreatSequence(const EigenstateScanBackward<Real>& op, const Group& group, int64_t sequence,
-                     int64_t slot, const BackwardStore<Compute<Real>>& store) {
+                     int64_t slot, int64_t begin, const Rows<Compute<Real>>& carry,
+                     const BackwardStore<Compute<Real>>& store) {
   const GroupEigenvalues<kSelection, Group, Real> eigenvalues(op, store.table, group, sequence);
-  const auto gradStates = complexRows(op.gradStates, op.channels).of(sequence, op.time);
-  const auto gradInput = inputRows(op.gradInput, op.channels, op.realInput).of(sequence, op.time);
-  const auto gradSelection = complexRows(op.gradSelection, op.channels).of(sequence, op.time);
-  const uint8_t* reset = op.reset ? op.reset.data + sequence * op.time : nullptr;
   const auto gradFinal = complexRows(op.gradFinal, op.channels);
-  const auto gradInitial = complexRows(op.gradInitial, op.channels);
   GroupStates<Group> carried = {};
   GroupSums<Group> sums;
   for (int u = 0; u < Group::kVectors && gradFinal; ++u) {
-    carried.z[u] = group.read(gradFinal, sequence, u);
+    carried.z[u] = group.readRow(gradFinal, sequence, u);
   }
   if (op.states) {
-    const auto initial = complexRows(op.initial, op.channels);
-    GroupStates<Group> first = {};
-    for (int u = 0; u < Group::kVectors && initial; ++u) {
-      first.z[u] = group.read(initial, sequence, u);
-    }
-    const AdjointRows<Real, Real> rows = {gradStates,
-                                          complexRows(op.states, op.channels).of(sequence, op.time),
-                                          gradInput, gradSelection, reset};
-    retreatBlocks(eigenvalues, group, rows, 0, op.time, first, carried, sums);
+    AdjointRows<Real, Real> rows(op, sequence);
+    rows.previous = complexRows(op.states, op.channels).of(sequence, op.time);
+    const auto first = stateBefore(op, group, rows.previous, sequence, begin);
+    retreatBlocks(eigenvalues, group, rows, begin, op.time, first, carried, sums);
   } else {
-    const AdjointRows<Real, Compute<Real>> rows = {gradStates, {}, gradInput, gradSelection, reset};
     constexpr int64_t kRow = 2 * kGroupVectors * Group::Numbers::kLanes;
-    retreatSegments(op, eigenvalues, group, rows, sequence,
-                    store.states + slot * store.stepsKept * kRow, carried, sums);
+    retreatSegments(op, eigenvalues, group, AdjointRows<Real, Compute<Real>>(op, sequence),
+                    sequence, store.states + slot * store.stepsKept * kRow, carried, sums);
   }
-  for (int u = 0; u < Group::kVectors && gradInitial; ++u) {
-    group.write(gradInitial, sequence, carried.z[u], u);
+  for (int u = 0; u < Group::kVectors; ++u) {
+    if (carry) group.writeRow(carry, sequence, carried.z[u], u);
+    store.storeSum(group, sums, u, sequence, 0);
   }
-  storeSums(sums, group, store.table.padded, store.sums + sequence * 2 * store.table.padded);
+  fenceStreams();
 }
 
-// Sums over the sequences, in their order, and from lambda to the parameters.
+// What a quad of chunks adds to the adjoint before it, and conj(P).
+template <Selection kSelection, class Group, class Real>
+void measureAdjointQuad(const EigenstateScanBackward<Real>& op,
+                        const ChannelTable<Compute<Real>>& table,
+                        const ChunkStore<Compute<Real>>& chunks, const Group& group,
+                        int64_t sequence, int64_t quad, int64_t chunk) {
+  using Numbers = typename Group::Numbers;
+  using Scalar = Compute<Real>;
+  const Complex<Numbers> zero = {Numbers(Scalar(0)), Numbers(Scalar(0))};
+  const GroupEigenvalues<kSelection, Group, Real> eigenvalues(op, table, group, sequence);
+  const AdjointRows<Real, Real> rows(op, sequence);
+  GroupStates<Group> carried = {}, product;
+  bool cut[kQuad] = {};
+  for (int u = 0; u < kQuad; ++u) product.z[u] = {Numbers(Scalar(1)), Numbers(Scalar(0))};
+  for (int64_t t = chunk - 1; t >= 0; --t) {
+#pragma GCC unroll 4
+    for (int u = 0; u < kQuad; ++u) {
+      if (rows.reset && rows.reset[group.step(t, u)]) {
+        carried.z[u] = product.z[u] = zero;
+        cut[u] = true;
+        continue;
+      }
+      Complex<Numbers> h = carried.z[u];
+      if (rows.gradStates) h = h + group.read(rows.gradStates, t, u);
+      const Eigenvalue<Numbers> lambda = eigenvalues.lambda(group, t, u);
+      carried.z[u] = retreat(lambda, h, zero);
+      if constexpr (kSelection != Selection::none) {
+        product.z[u] = retreat(lambda, product.z[u], zero);
+      }
+    }
+  }
+  storeMeasure<kSelection, true>(chunks, group, sequence, quad, carried, product, cut);
+}
+
+// A quad of chunks from its true adjoints; `firstChunk` is that of the round.
+template <Selection kSelection, class Group, class Real>
+void retreatQuad(const EigenstateScanBackward<Real>& op, const BackwardStore<Compute<Real>>& store,
+                 const ChunkStore<Compute<Real>>& chunks, const Group& group, int64_t sequence,
+                 int64_t quad, int64_t firstChunk, int64_t chunk) {
+  const GroupEigenvalues<kSelection, Group, Real> eigenvalues(op, store.table, group, sequence);
+  AdjointRows<Real, Real> rows(op, sequence);
+  rows.previous = complexRows(op.states, op.channels).of(sequence, op.time);
+  GroupStates<Group> carried;
+  GroupSums<Group> sums;
+  const int64_t row = sequence * kChunksTogether + quad * kQuad;
+  for (int u = 0; u < kQuad; ++u) carried.z[u] = group.readRow(chunks.starts, row + u, u);
+  const auto first = stateBefore(op, group, rows.previous, sequence, 0);
+  retreatBlocks(eigenvalues, group, rows, 0, chunk, first, carried, sums);
+  for (int u = 0; u < kQuad; ++u) {
+    store.storeSum(group, sums, u, sequence, 1 + firstChunk + quad * kQuad + u);
+  }
+  if (quad == 0) group.writeRow(chunks.carry, sequence, carried.z[0], 0);
+  fenceStreams();
+}
+
+// All chunks of the split, from the carry of the steps after them; leaves that before them.
+template <Selection kSelection, class Real>
+void retreatChunks(const EigenstateScanBackward<Real>& op,
+                   const BackwardStore<Compute<Real>>& store,
+                   const ChunkStore<Compute<Real>>& chunks, const TimeSplit& split,
+                   Context& context) {
+  using Scalar = Compute<Real>;
+  for (int64_t end = split.chunks; end > 0;) {
+    const int64_t first = (end - 1) / kChunksTogether * kChunksTogether;
+    const int64_t quads = (end - first) / kQuad;
+    forEachQuad<Scalar>(op.batch, op.channels, split, first, quads, context,
+                        [&](const auto& group, int64_t sequence, int64_t quad) {
+                          measureAdjointQuad<kSelection>(op, store.table, chunks, group, sequence,
+                                                         quad, split.chunk);
+                        });
+    joinChunks<true>(chunks, op.batch, op.channels, end - first);
+    forEachQuad<Scalar>(op.batch, op.channels, split, first, quads, context,
+                        [&](const auto& group, int64_t sequence, int64_t quad) {
+                          retreatQuad<kSelection>(op, store, chunks, group, sequence, quad, first,
+                                                  split.chunk);
+                        });
+    end = first;
+  }
+}
+
+// Sums over the pieces, in their order, and from lambda to the parameters.
 template <class Real>
 void finishParameters(const EigenstateScanBackward<Real>& op,
                       const BackwardStore<Compute<Real>>& store, Context& context) {
@@ -189,9 +184,9 @@ void finishParameters(const EigenstateScanBackward<Real>& op,
   context.forRange(op.channels, 64, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       Complex<double> sum = {0, 0};
-      for (int64_t sequence = 0; sequence < op.batch; ++sequence) {
-        sum.real += store.sums[2 * sequence * padded + k];
-        sum.imaginary += store.sums[(2 * sequence + 1) * padded + k];
+      for (int64_t piece = 0; piece < op.batch * store.pieces; ++piece) {
+        sum.real += store.sums[2 * piece * padded + k];
+        sum.imaginary += store.sums[(2 * piece + 1) * padded + k];
       }
       const Complex<double> gradients =
           op.selection ? sum : parameterGradients(store.table.channel(k), sum, op.magnitudeForm);
@@ -201,22 +196,41 @@ void finishParameters(const EigenstateScanBackward<Real>& op,
   });
 }
 
-template <Selection kSelection, class Real>
-void scanBackward(const EigenstateScanBackward<Real>& op, Context& context) {
+template <class Real>
+BackwardStore<Compute<Real>> makeBackwardStore(const EigenstateScanBackward<Real>& op,
+                                               int64_t pieces, int64_t slots, Context& context) {
   using Scalar = Compute<Real>;
-  BackwardStore<Scalar> store = {makeTable(op, context), nullptr, nullptr, 0};
-  store.sums = context.workspace<double>(op.batch * 2 * store.table.padded);
-  int64_t slots = kEachItsSlot;
+  BackwardStore<Scalar> store = {makeTable(op, context), pieces, nullptr, nullptr, 0};
+  store.sums = context.workspace<double>(op.batch * pieces * 2 * store.table.padded);
   if (!op.states) {
-    slots = 4 * int64_t(context.threads());
     store.stepsKept = op.checkpointEvery < op.time ? op.checkpointEvery : op.time;
     constexpr int64_t kRow = 2 * kGroupVectors * Vector<Scalar>::kLanes;
     store.states = context.workspace<Scalar>(slots * store.stepsKept * kRow);
   }
+  return store;
+}
+
+template <Selection kSelection, class Real>
+void scanBackward(const EigenstateScanBackward<Real>& op, Context& context) {
+  using Scalar = Compute<Real>;
+  // Time is split where the states are at hand only.
+  const TimeSplit split = op.states ? splitTime(op, 0) : TimeSplit{};
+  const int64_t slots = op.states ? kEachItsSlot : 4 * int64_t(context.threads());
+  const auto store = makeBackwardStore(op, 1 + split.chunks, slots, context);
+  const auto gradInitial = complexRows(op.gradInitial, op.channels);
+  ChunkStore<Scalar> chunks;
+  if (split.chunks > 0) chunks = makeChunkStore(op, split, store.table, context);
   forEachGroup<Scalar>(op.batch, op.channels, slots, context,
                        [&](const auto& group, int64_t sequence, int64_t slot) {
-                         retreatSequence<kSelection>(op, group, sequence, slot, store);
+                         // The forward's last states are the likeliest to be in a cache still.
+                         retreatSequence<kSelection>(
+                             op, group, op.batch - 1 - sequence, slot, split.steps(),
+                             split.chunks > 0 ? chunks.carry : gradInitial, store);
                        });
+  if (split.chunks > 0) {
+    retreatChunks<kSelection>(op, store, chunks, split, context);
+    for (int64_t i = 0; i < op.gradInitial.length; ++i) op.gradInitial[i] = chunks.carry.data[i];
+  }
   finishParameters(op, store, context);
 }
 

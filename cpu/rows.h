@@ -17,6 +17,11 @@ struct WholeVector {
   HOST_DEVICE void store(Storage* to, Vector<Compute<Storage>> x) const {
     entrain::store(to, x);
   }
+  // Zeros where there is no element.
+  template <class Real>
+  HOST_DEVICE Vector<Real> keep(Vector<Real> x) const {
+    return x;
+  }
 };
 struct PartialVector {
   int64_t count;
@@ -28,23 +33,34 @@ struct PartialVector {
   HOST_DEVICE void store(Storage* to, Vector<Compute<Storage>> x) const {
     storePartial(to, x, count);
   }
+  template <class Real>
+  HOST_DEVICE Vector<Real> keep(Vector<Real> x) const {
+    Real lanes[Vector<Real>::kLanes];
+    entrain::store(lanes, x);
+    return loadPartial(lanes, count);
+  }
 };
+
+// Calls body(index, access) for every vector of [0, count).
+template <class Real, class Body>
+HOST_DEVICE void forEachVector(int64_t count, const Body& body) {
+  constexpr int64_t kLanes = Vector<Compute<Real>>::kLanes;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) body(i, WholeVector{});
+  if (i < count) body(i, PartialVector{count - i});
+}
 
 constexpr int64_t kRowGrain = 16384;  // elements a task takes
 
 // Calls body(index, column, access) for every vector of every row: `index` of its first element.
 template <class Real, class Body>
 void forEachRowVector(Context& context, int64_t rows, int64_t width, const Body& body) {
-  constexpr int64_t kLanes = Vector<Compute<Real>>::kLanes;
   const int64_t grain = kRowGrain / width > 1 ? kRowGrain / width : 1;
   context.forRange(rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t first = row * width;
-      int64_t column = 0;
-      for (; column + kLanes <= width; column += kLanes) {
-        body(first + column, column, WholeVector{});
-      }
-      if (column < width) body(first + column, column, PartialVector{width - column});
+      forEachVector<Real>(
+          width, [&](int64_t column, auto access) { body(first + column, column, access); });
     }
   });
 }

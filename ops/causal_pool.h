@@ -13,15 +13,6 @@ namespace entrain::inline ENTRAIN_ISA {
 HOST_DEVICE int64_t windowCount(int64_t time, int64_t scale) {
   return time / scale;
 }
-// The last window finished at token t; -1 while there is none.
-HOST_DEVICE int64_t heldWindow(int64_t t, int64_t scale) {
-  return (t + 1) / scale - 1;
-}
-// The first token that holds a window; the next `scale` tokens do, as far as the sequence reaches.
-HOST_DEVICE int64_t firstHolder(int64_t window, int64_t scale) {
-  return (window + 1) * scale - 1;
-}
-
 template <class Real>
 struct CausalPoolForward {
   static constexpr const char* name = "causalPoolForward";
@@ -107,6 +98,54 @@ struct CausalHoldBackward {
   }
   void validate() const;
 };
+
+// ---- which rows are read for a row that is written ----
+
+// Every row of the side that is written is a factor times a sum of consecutive rows of the other.
+struct SourceRows {
+  int64_t first, count;  // none: the row is 0
+};
+
+template <class Real>
+HOST_DEVICE SourceRows sourceRows(const CausalPoolForward<Real>& op, int64_t row) {
+  const int64_t windows = windowCount(op.time, op.scale);
+  return {row / windows * op.time + row % windows * op.scale, op.scale};
+}
+template <class Real>
+HOST_DEVICE SourceRows sourceRows(const CausalPoolBackward<Real>& op, int64_t row) {
+  const int64_t windows = windowCount(op.time, op.scale), window = row % op.time / op.scale;
+  return {row / op.time * windows + window, window < windows ? 1 : 0};
+}
+template <class Real>
+HOST_DEVICE SourceRows sourceRows(const CausalHoldForward<Real>& op, int64_t row) {
+  const int64_t windows = windowCount(op.time, op.scale);
+  const int64_t window = (row % op.time + 1) / op.scale - 1;
+  return {row / op.time * windows + window, window >= 0 ? 1 : 0};
+}
+// A window is held from its last token on, until the next is finished or the sequence ends.
+template <class Real>
+HOST_DEVICE SourceRows sourceRows(const CausalHoldBackward<Real>& op, int64_t row) {
+  const int64_t windows = windowCount(op.time, op.scale);
+  const int64_t first = (row % windows + 1) * op.scale - 1, rest = op.time - first;
+  return {row / windows * op.time + first, rest < op.scale ? rest : op.scale};
+}
+
+template <class Real>
+HOST_DEVICE Compute<Real> sourceFactor(const CausalPoolForward<Real>& op) {
+  return Compute<Real>(1) / Compute<Real>(op.scale);
+}
+template <class Real>
+HOST_DEVICE Compute<Real> sourceFactor(const CausalPoolBackward<Real>& op) {
+  return Compute<Real>(1) / Compute<Real>(op.scale);
+}
+template <class Real>
+HOST_DEVICE Compute<Real> sourceFactor(const CausalHoldForward<Real>&) {
+  return Compute<Real>(1);
+}
+template <class Real>
+HOST_DEVICE Compute<Real> sourceFactor(const CausalHoldBackward<Real>&) {
+  return Compute<Real>(1);
+}
 
 // ---- validation ----
 

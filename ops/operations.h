@@ -7,10 +7,13 @@
 #include "ops/cast.h"
 #include "ops/causal_convolution.h"
 #include "ops/causal_pool.h"
+#include "ops/dropout.h"
 #include "ops/column_sum.h"
 #include "ops/eigenstate_scan.h"
+#include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
+#include "ops/layer_norm.h"
 #include "ops/operation.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
@@ -30,11 +33,14 @@ using Operations = OperationList<
     CausalConvolutionForward, CausalConvolutionBackward,
     CausalHoldForward, CausalHoldBackward,
     CausalPoolForward, CausalPoolBackward,
+    DropoutForward, DropoutBackward,
     ColumnSum,
     EigenstateScanForward, EigenstateScanBackward,
+    EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     RandomUniform, RandomNormal,
+    LayerNormForward, LayerNormBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
