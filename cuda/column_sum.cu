@@ -27,12 +27,15 @@ __device__ __forceinline__ void addRow(Compute<Real> (&sums)[kCount], const Real
 
 template <int kCount, class Real>
 __global__ void __launch_bounds__(ColumnSumTuning::threads)
-    columnPartKernel(View<const Real> input, FoldedMatrix matrix, Compute<Real>* partial) {
+    columnPartKernel(View<const Real> input, FoldedMatrix matrix, int64_t strips,
+                     Compute<Real>* partial) {
   using Total = Compute<Real>;
   constexpr int kWarps = ColumnSumTuning::warps;
   constexpr int kStrip = kWarp * kCount;
-  const int64_t column = int64_t(blockIdx.x) * kStrip + laneIndex() * kCount;
-  const int64_t first = int64_t(blockIdx.y) * ColumnSumTuning::blockRows;
+  const int64_t block = blockIdx.x / strips;
+  const int64_t strip = blockIdx.x % strips * kStrip;
+  const int64_t column = strip + laneIndex() * kCount;
+  const int64_t first = block * ColumnSumTuning::blockRows;
   const int64_t end = min(first + ColumnSumTuning::blockRows, matrix.rows);
   Total sums[kCount] = {};
   if (column < matrix.width) {
@@ -49,12 +52,12 @@ __global__ void __launch_bounds__(ColumnSumTuning::threads)
   }
   __syncthreads();  // all warps' sums are there
   for (int c = int(threadIdx.x); c < kStrip; c += ColumnSumTuning::threads) {
-    const int64_t owned = int64_t(blockIdx.x) * kStrip + c;
+    const int64_t owned = strip + c;
     if (owned >= matrix.width) break;
     Total total = 0;
 #pragma unroll
     for (int warp = 0; warp < kWarps; ++warp) total += shared[warp * kStrip + c];
-    partial[int64_t(blockIdx.y) * matrix.width + owned] = total;
+    partial[block * matrix.width + owned] = total;
   }
 }
 
@@ -83,10 +86,10 @@ void run(const ColumnSum<Real>& op, Context& context) {
   const bool aligned = areAligned(op.input.data) && op.columns % kPackLength<Real> == 0;
   withPackLength<Real>(aligned, [&](auto length) {
     constexpr int kCount = decltype(length)::value;
-    const dim3 grid(unsigned(ceilDivide(matrix.width, kWarp * kCount)), unsigned(blocks));
-    launch(columnPartKernel<kCount, Real>, grid, dim3(ColumnSumTuning::threads),
-           ColumnSumTuning::threads * kCount * sizeof(Total), context, op.input, matrix,
-           partial.data());
+    const int64_t strips = ceilDivide(matrix.width, kWarp * kCount);
+    launch(columnPartKernel<kCount, Real>, dim3(unsigned(blocks * strips)),
+           dim3(ColumnSumTuning::threads), ColumnSumTuning::threads * kCount * sizeof(Total),
+           context, op.input, matrix, strips, partial.data());
   });
   const int64_t groups = blocks * matrix.fold;
   const int64_t threads =
