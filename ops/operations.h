@@ -15,9 +15,11 @@
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/operation.h"
+#include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
+#include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 
 namespace entrain::inline ENTRAIN_ISA {
@@ -37,10 +39,12 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
+    SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward>;
 // clang-format on
 
