@@ -15,6 +15,7 @@
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/operation.h"
+#include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
@@ -38,6 +39,7 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     LayerNormForward, LayerNormBackward,
+    RandomUniform, RandomNormal,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
