@@ -15,7 +15,6 @@
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/operation.h"
-#include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
@@ -39,7 +38,6 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     LayerNormForward, LayerNormBackward,
-    RandomUniform, RandomNormal,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,

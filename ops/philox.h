@@ -46,7 +46,7 @@ HOST_DEVICE float uniformOf(uint32_t word) {
   return float(int32_t(word >> 8)) * 0x1p-24f;
 }
 HOST_DEVICE double uniformOf(uint32_t high, uint32_t low) {
-  return double(int64_t(uint64_t(high >> 5) << 26 | low >> 6)) * 0x1p-53;
+  return double(int64_t((uint64_t(high) << 32 | low) >> 11)) * 0x1p-53;
 }
 
 // Two standard normal numbers of two uniform ones (Box & Muller 1958): with radius² = -2 ln(1 - u),
