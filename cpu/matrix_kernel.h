@@ -47,7 +47,7 @@ HOST_DEVICE void unroll(const Function& function) {
 // a b + c, with one rounding where the instruction set has fma.
 template <class Real>
 HOST_DEVICE Vector<Real> multiplyAdd(Vector<Real> a, Vector<Real> b, Vector<Real> c) {
-#if defined(__FMA__)
+#if defined(__FP_FAST_FMAF)
   return fma(a, b, c);
 #else
   return a * b + c;

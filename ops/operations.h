@@ -14,6 +14,7 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
+#include "ops/matrix_product.h"
 #include "ops/operation.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -38,10 +39,12 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     LayerNormForward, LayerNormBackward,
+    MatrixProduct,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
-    TimeSliceForward, TimeSliceBackward>;
+    TimeSliceForward, TimeSliceBackward,
+    WideMatrixProduct>;
 // clang-format on
 
 }  // namespace entrain::inline ENTRAIN_ISA
