@@ -14,6 +14,7 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
+#include "ops/matrix_product.h"
 #include "ops/operation.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
@@ -41,11 +42,14 @@ using Operations = OperationList<
     GradientNormPart, GradientNorm,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
+    MatrixProduct,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward>;
+    TimeSliceForward, TimeSliceBackward,
+    WideMatrixProduct>;
 // clang-format on
 
 }  // namespace entrain::inline ENTRAIN_ISA
