@@ -90,6 +90,12 @@ struct ComplexPack {
   }
 };
 
+// Whether half numbers at this address can be read as pairs.
+template <class Storage>
+bool isPairAligned(const Storage* data) {
+  return reinterpret_cast<uintptr_t>(data) % (2 * sizeof(Storage)) == 0;
+}
+
 // Element j of a complex row of full numbers.
 template <class Scalar>
 __device__ __forceinline__ Complex<Scalar> loadComplex(const Scalar* row, int64_t plane,
@@ -125,27 +131,26 @@ __device__ __forceinline__ int stepsFrom(int64_t begin, int64_t last) {
 
 // The constants of a channel; called once by each thread and kept out of line, since the double
 // functions are long. `raises`: whether this thread reports a magnitude that is none.
-template <class Operation>
-__device__ __attribute__((noinline)) ChannelEigenvalue<double> channelOf(const Operation& op,
-                                                                         int64_t channel,
-                                                                         bool raises,
-                                                                         FaultSlot slot) {
-  double logDecay = double(op.logDecay[channel]);
-  if (op.magnitudeForm && !isMagnitude(logDecay)) {
+static __device__ __attribute__((noinline)) ChannelEigenvalue<double> channelOf(
+    double logDecay, double frequency, bool magnitudeForm, int64_t channel, bool raises,
+    FaultSlot slot) {
+  if (magnitudeForm && !isMagnitude(logDecay)) {
     if (raises) raise(slot, FaultRule::magnitudeRange, channel, logDecay);
     logDecay = __builtin_nan("");
   }
-  return channelEigenvalue(logDecay, double(op.frequency[channel]), op.magnitudeForm);
+  return channelEigenvalue(logDecay, frequency, magnitudeForm);
 }
 
 template <Selection kSelection, class Operation>
 __device__ __forceinline__ auto selectiveChannelOf(const Operation& op, const ScanPlace& place,
                                                    int j, FaultSlot slot) {
-  const int64_t channel = place.channel + j;
+  const int64_t k = place.channel + j;
+  const double logDecay = double(op.logDecay[k]);
   const bool raises =
       place.isActive && place.sequence == 0 && place.chunk == 0 && place.segment == 0;
-  return selectiveChannel<typename Operation::Scalar>(channelOf(op, channel, raises, slot),
-                                                      double(op.logDecay[channel]),
+  const ChannelEigenvalue<double> channel =
+      channelOf(logDecay, double(op.frequency[k]), op.magnitudeForm, k, raises, slot);
+  return selectiveChannel<typename Operation::Scalar>(channel, logDecay,
                                                       kSelection != Selection::any);
 }
 
