@@ -238,6 +238,35 @@ HOST_DEVICE Vector<Real> toReal(VectorInteger<Real> n) {
   return __builtin_convertvector(n.v, typename Vector<Real>::Native);
 }
 
+// Whether a mask holds anywhere.
+template <class Real>
+HOST_DEVICE bool anyLane(VectorInteger<Real> mask) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi64_mask((__m512i)mask.v, (__m512i)mask.v) != 0;
+#elif defined(__AVX2__)
+  return !_mm256_testz_si256((__m256i)mask.v, (__m256i)mask.v);
+#else
+  Integer<Real> any = 0;
+  for (int lane = 0; lane < Vector<Real>::kLanes; ++lane) any |= mask.v[lane];
+  return any != 0;
+#endif
+}
+template <class Real, class Function, class... Rest>
+HOST_DEVICE void rarely(VectorInteger<Real> mask, Function function, Vector<Real>& first,
+                        Rest&... rest) {
+  if (!anyLane(mask)) [[likely]] return;
+  for (int lane = 0; lane < Vector<Real>::kLanes; ++lane) {
+    if (mask.v[lane] == 0) continue;
+    [&](auto... scalars) {
+      function(scalars...);
+      int at = 0;
+      const Real results[] = {scalars...};
+      first.v[lane] = results[at++];
+      ((rest.v[lane] = results[at++]), ...);
+    }(Real(first.v[lane]), Real(rest.v[lane])...);
+  }
+}
+
 // ---- memory ----
 
 template <class Real>

@@ -2,7 +2,7 @@
 // and in it the one with the lowest element, stays, whatever order the threads run in.
 #pragma once
 
-#include "cuda/context.h"
+#include "cuda/kernel.h"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 

@@ -2,8 +2,8 @@
 // the hand-written operations, so what is fused in a kernel is one node here.
 import { currentContext } from './context.js'
 import { DtypeError, ShapeError, ValueError } from './errors.js'
-import { addInPlace, ones } from './operations/accumulate.js'
-import { collect, type Tensor } from './tensor.js'
+import { addInPlace } from './operations/add.js'
+import { collect, onesLike, type Tensor } from './tensor.js'
 
 type Named<Value> = Readonly<Record<string, Value>>
 
@@ -81,7 +81,7 @@ export function backward(root: Tensor, gradient?: Tensor): void {
   const gradients = new Map<Tensor, Tensor>()
   // Leaves keep their gradients beyond any scope: they belong to the leaf until the optimizer takes them.
   const { made: outside } = collect(() => {
-    gradients.set(root, gradient ? gradient.alias(gradient.shape) : ones(root))
+    gradients.set(root, gradient ? gradient.alias(gradient.shape) : onesLike(root))
     if (!root.node) return
     for (const node of nodesBehind(root.node)) propagate(node, gradients)
   })

@@ -217,9 +217,10 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
   }
 
   /** @internal */
-  assertAlive(operation: string): void {
-    if (this.#disposed)
-      throw new DisposedError(`${operation}: tensor must be alive, got a disposed tensor`)
+  assertAlive(operation: string, name = 'tensor'): void {
+    if (this.#disposed) {
+      throw new DisposedError(`${operation}: ${name} must be alive, got a disposed tensor`)
+    }
   }
 
   /** Gives the memory back once the work queued on it is done. Calling it twice is harmless. */
@@ -286,6 +287,13 @@ export function zeros<D extends Dtype = 'float32'>(
   assertDtype(dtype)
   const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
   guarded(() => native().fillZero(made.handle))
+  return made
+}
+
+/** Ones of the shape, dtype and device of another tensor. @internal */
+export function onesLike(other: Tensor): Tensor {
+  const made = Tensor.like(other)
+  made.setBytes(encode(new Float64Array(other.length).fill(1), other.dtype))
   return made
 }
 

@@ -63,26 +63,38 @@ HOST_DEVICE Real sigmoid(Real x) {
   Real n;
   const Real rest = exponentialRest(-minimum(maximum(x, least), most), n);
   const Real scale = powerOfTwo(n);
-  const Real result = one / fma(scale, rest, scale + one);
+  // 1 + 2^n, and what its rounding lost.
+  const Real sum = scale + one;
+  const Real lost = one - (sum - scale);
+  const Real result = one / (fma(scale, rest, lost) + sum);
   return select(less(x, least), Real(Lane<Real>(0)), result);
 }
 
-// tanh x = (e^2x - 1) / (e^2x + 1) below tanh x = 1/2, and 1 - 2 / (e^2x + 1) above; both
-// numerator and denominator are formed without cancellation.
+// tanh x is x + x^3 P(x^2) in float and (e^2x - 1) / (e^2x + 1) in double below tanh x = 1/2, and
+// 1 - 2 / (e^2x + 1) above; numerator and denominator are formed without cancellation.
 template <class Real>
 HOST_DEVICE Real hyperbolicTangent(Real x) {
   const Real one = Real(Lane<Real>(1));
   const Real two = Real(Lane<Real>(2));
   // Beyond 10 (20) the result rounds to 1.
   const Real bound = Real(Lane<Real>(kIsSingle<Real> ? 20.0 : 40.0));
-  const Real twice = minimum(absolute(x) * two, bound);
+  const Real magnitude = absolute(x);
+  const Real twice = minimum(magnitude * two, bound);
   Real n;
   const Real rest = exponentialRest(twice, n);
   const Real scale = powerOfTwo(n);
+  const Real denominator = fma(scale, rest, scale + one);
   const auto small = less(twice, Real(Lane<Real>(1.0986)));  // ln 3: tanh x = 1/2
-  const Real quotient =
-      select(small, fma(scale, rest, scale - one), two) / fma(scale, rest, scale + one);
-  return withSign(select(small, quotient, one - quotient), x);
+  if constexpr (kIsSingle<Real>) {
+    const Real square = x * x;
+    const Real p = polynomial(square, -0x1.55554cp-2f, 0x1.110d3cp-3f, -0x1.b92bbap-5f,
+                              0x1.59568ap-6f, -0x1.9bba74p-8f);  // relative error 2^-29.9
+    const Real odd = fma(square * magnitude, p, magnitude);
+    return withSign(select(small, odd, one - two / denominator), x);
+  } else {
+    const Real quotient = select(small, fma(scale, rest, scale - one), two) / denominator;
+    return withSign(select(small, quotient, one - quotient), x);
+  }
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA

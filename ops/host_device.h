@@ -1,11 +1,13 @@
-// Marks functions that both back ends compile, and names the instruction-set copy a file belongs
+// Marks functions that both back ends compile (RARE: kept out of line), and names the instruction-set copy a file belongs
 // to.
 #pragma once
 
 #if defined(__CUDACC__)
 #define HOST_DEVICE __host__ __device__ __forceinline__
+#define HOST_DEVICE_RARE __host__ __device__ __noinline__ inline
 #else
 #define HOST_DEVICE inline __attribute__((always_inline))
+#define HOST_DEVICE_RARE inline __attribute__((noinline))
 #endif
 
 // cpu/ and ops/ are compiled once for each x86-64 level; every copy has an inline namespace of its

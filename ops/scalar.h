@@ -127,6 +127,13 @@ HOST_DEVICE double toReal(int64_t n) {
   return double(n);
 }
 
+// Calls function(values...) on numbers, for each lane where the mask holds: a way out for the few
+// arguments that a vector formula cannot treat.
+template <class Function, class... Real>
+HOST_DEVICE void rarely(bool mask, Function function, Real&... values) {
+  if (mask) function(values...);
+}
+
 // Where an integer is not 0.
 HOST_DEVICE bool nonZero(int32_t n) {
   return n != 0;

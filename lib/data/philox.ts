@@ -1,0 +1,138 @@
+// Philox4x32-10: a counter-based random generator. Word i of a stream is a pure function of the key
+// (seed) and the counter, so any draw can be repeated without drawing those before it.
+// Source: Salmon et al., Parallel random numbers: as easy as 1, 2, 3, https://doi.org/10.1145/2063384.2063405
+
+import { ValueError } from '../errors.js'
+
+const kMultiplier0 = 0xd2511f53
+const kMultiplier1 = 0xcd9e8d57
+const kWeyl0 = 0x9e3779b9
+const kWeyl1 = 0xbb67ae85
+const kRounds = 10
+
+type Words = readonly [number, number, number, number]
+
+/** Upper 32 bits of the product of two unsigned 32-bit integers, in 16-bit halves. */
+function highProduct(a: number, b: number): number {
+  const aLow = a & 0xffff
+  const aHigh = a >>> 16
+  const bLow = b & 0xffff
+  const bHigh = b >>> 16
+  // Every partial sum stays below 2^53, so the doubles are exact.
+  const middle = aHigh * bLow + Math.floor((aLow * bLow) / 0x10000)
+  const upper = aLow * bHigh + (middle % 0x10000)
+  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(upper / 0x10000)) >>> 0
+}
+
+/** Four random 32-bit words of a counter (four words) under a key (two words). */
+export function philox(counter: Words, key: readonly [number, number]): Words {
+  let [c0, c1, c2, c3] = counter
+  let [k0, k1] = key
+  for (let round = 0; round < kRounds; ++round) {
+    const high0 = highProduct(kMultiplier0, c0)
+    const high1 = highProduct(kMultiplier1, c2)
+    const low0 = Math.imul(kMultiplier0, c0) >>> 0
+    const low1 = Math.imul(kMultiplier1, c2) >>> 0
+    ;[c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0]
+    k0 = (k0 + kWeyl0) >>> 0
+    k1 = (k1 + kWeyl1) >>> 0
+  }
+  return [c0, c1, c2, c3]
+}
+
+/** Streams keep the uses of one seed apart: they are the last word of the counter. These are taken. */
+export const RandomStream = { batches: 1, sampling: 2, inputs: 3, initialisation: 4 } as const
+
+/**
+ * Integers uniform in [0, limit), a pure function of the arguments.
+ *
+ * @param seed integer of at least 0
+ * @param count how many
+ * @param limit exclusive bound, 1 to 2^32; integer i is floor(word pair / 2^53 · limit), bias below 2^-21
+ * @param block which block of the stream, an integer of at least 0 (a training step, say; default 0)
+ * @param stream default `RandomStream.inputs`
+ * @throws ValueError (ERR_VALUE) for arguments outside these ranges
+ */
+export function randomIntegers({
+  seed,
+  count,
+  limit,
+  block = 0,
+  stream = RandomStream.inputs,
+}: {
+  seed: number
+  count: number
+  limit: number
+  block?: number
+  stream?: number
+}): number[] {
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > 2 ** 32) {
+    throw new ValueError(
+      `randomIntegers: limit must be an integer from 1 to 2^32, got ${String(limit)}`,
+    )
+  }
+  return Array.from(randomUniforms({ seed, count, block, stream }), (value) =>
+    Math.floor(value * limit),
+  )
+}
+
+/**
+ * Numbers uniform in [0, 1) with 53 random bits, a pure function of the arguments.
+ *
+ *     u = (floor(w0 / 2^5) 2^26 + floor(w1 / 2^6)) / 2^53      for each pair of words w0, w1
+ *
+ * Parameters and errors as for randomIntegers.
+ */
+export function randomUniforms({
+  seed,
+  count,
+  block = 0,
+  stream = RandomStream.inputs,
+}: {
+  seed: number
+  count: number
+  block?: number
+  stream?: number
+}): Float64Array {
+  for (const [name, value] of Object.entries({ seed, count, block, stream })) {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new ValueError(
+        `randomUniforms: ${name} must be an integer of at least 0, got ${String(value)}`,
+      )
+    }
+  }
+  const key = [seed >>> 0, Math.floor(seed / 2 ** 32)] as const
+  const values = new Float64Array(count)
+  for (let i = 0; i < count; i += 2) {
+    const words = philox([i >>> 1, block >>> 0, Math.floor(block / 2 ** 32), stream >>> 0], key)
+    values[i] = uniform(words[0], words[1])
+    if (i + 1 < count) values[i + 1] = uniform(words[2], words[3])
+  }
+  return values
+}
+
+const uniform = (word0: number, word1: number): number =>
+  ((word0 >>> 5) * 2 ** 26 + (word1 >>> 6)) / 2 ** 53
+
+/** Standard normal numbers by the Box-Muller transform of randomUniforms. */
+export function randomNormals({
+  seed,
+  count,
+  block = 0,
+  stream = RandomStream.inputs,
+}: {
+  seed: number
+  count: number
+  block?: number
+  stream?: number
+}): Float64Array {
+  const uniforms = randomUniforms({ seed, count: count + (count % 2), block, stream })
+  const values = new Float64Array(count)
+  for (let i = 0; i < count; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(1 - (uniforms[i] ?? 0)))
+    const angle = 2 * Math.PI * (uniforms[i + 1] ?? 0)
+    values[i] = radius * Math.cos(angle)
+    if (i + 1 < count) values[i + 1] = radius * Math.sin(angle)
+  }
+  return values
+}

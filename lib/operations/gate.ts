@@ -1,0 +1,70 @@
+import { expectShape } from '../check.js'
+import { computeDtype } from '../dtype.js'
+import { operation } from '../native.js'
+import { differentiable, record } from '../tape.js'
+import { Tensor } from '../tensor.js'
+
+const forward = operation('gateForward', [
+  'value',
+  'gate',
+  'bias',
+  'output',
+  'rows',
+  'width',
+] as const)
+const backward = operation('gateBackward', [
+  'gradOutput',
+  'value',
+  'gate',
+  'bias',
+  'gradValue',
+  'gradGate',
+  'rows',
+  'width',
+] as const)
+const columnSum = operation('columnSum', ['input', 'output', 'rows', 'columns'] as const)
+
+/** Arguments of `gate`. */
+export interface GateOptions {
+  /** (…, width) */
+  value: Tensor
+  /** The value's shape and dtype. */
+  gate: Tensor
+  /** (width), in the value's dtype */
+  bias: Tensor
+}
+
+/**
+ * A learned gate.
+ *
+ *     y = σ(gate + bias) ⊙ value
+ *
+ * @returns the value's shape and dtype.
+ * @throws ShapeError, DtypeError, DeviceError, DisposedError. Deterministic.
+ */
+export function gate({ value, gate, bias }: GateOptions): Tensor {
+  const [width = 0] = expectShape('gate', 'bias', bias, { width: -1 })
+  const call = { rows: width > 0 ? value.length / width : 0, width }
+  const output = Tensor.like(value)
+  forward({ value, gate, bias, output, ...call })
+  return record({ value, gate, bias }, { output }, ({ output: gradOutput }) => {
+    if (!gradOutput) return { value: null, gate: null, bias: null }
+    return gateBackward(gradOutput, { value, gate, bias }, call)
+  }).output
+}
+
+function gateBackward(
+  gradOutput: Tensor,
+  { value, gate, bias }: GateOptions,
+  call: { rows: number; width: number },
+) {
+  const gradValue = Tensor.like(value)
+  const gradGate = Tensor.like(gate)
+  backward({ gradOutput, value, gate, bias, gradValue, gradGate, ...call })
+  let gradBias: Tensor | null = null
+  if (differentiable(bias)) {
+    gradBias = Tensor.empty(bias.shape, computeDtype(bias.dtype), bias.device)
+    columnSum({ input: gradGate, output: gradBias, rows: call.rows, columns: call.width })
+  }
+  return { value: gradValue, gate: gradGate, bias: gradBias }
+}
