@@ -11,7 +11,7 @@
 
 namespace entrain::runtime {
 
-// The first fault of a stream, in device memory; all zero while there is none.
+// The first fault of a stream, in device memory; all zero at first.
 struct FaultRecord {
   int64_t sequence;  // of the operation, counted from 1 in the order of the stream
   int64_t element;
@@ -25,7 +25,8 @@ struct FaultRecord {
 // Passed to kernels by value; raise() of cuda/fault.cuh writes through it.
 struct FaultSlot {
   FaultRecord* record = nullptr;
-  int64_t sequence = 0;
+  int64_t sequence = 0;  // of the running operation
+  int64_t reported = 0;  // faults up to this sequence have been read and count no more
   int32_t operation = -1;
 };
 
@@ -47,6 +48,8 @@ class CudaContext {
     fault_.operation = operation;
     ++fault_.sequence;
   }
+  // A read of the stream takes the record as it is now.
+  void setReported(int64_t sequence) { fault_.reported = sequence; }
   void useRecord(FaultRecord* record) { fault_.record = record; }
 
   void countAllocation(int64_t bytes) {

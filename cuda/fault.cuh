@@ -15,9 +15,9 @@ __device__ inline void raise(FaultSlot slot, FaultRule rule, int64_t element, do
   volatile runtime::FaultRecord* record = slot.record;
   const auto isFirst = [&] {
     const int64_t held = record->sequence;
-    return held == 0 || (held == slot.sequence && element < record->element);
+    return held <= slot.reported || (held == slot.sequence && element < record->element);
   };
-  if (record->sequence != 0 && !isFirst()) return;
+  if (!isFirst()) return;
   bool waiting = true;
   while (waiting) {
     if (atomicCAS(&slot.record->lock, 0u, 1u) != 0u) continue;

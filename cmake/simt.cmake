@@ -1,0 +1,43 @@
+# The CUDA back end for the emulator of test/simt: the same cuda/*.cu as host C++. A test tool.
+
+# entrain_add_simt_library(<target> <file.cu>...): an object library. Each file is compiled through a
+# source file that includes it, because a .cu file can have only one language in a directory.
+function(entrain_add_simt_library target)
+  set(wrappers)
+  foreach(file ${ARGN})
+    get_filename_component(path ${file} ABSOLUTE)
+    string(REPLACE "/" "-" name ${file})
+    set(wrapper ${CMAKE_CURRENT_BINARY_DIR}/${target}/${name}.cpp)
+    file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${path}\"\n")
+    list(APPEND wrappers ${wrapper})
+  endforeach()
+  add_library(${target} OBJECT ${wrappers})
+  entrain_use_simt_headers(${target})
+endfunction()
+
+function(entrain_use_simt_headers target)
+  target_link_libraries(${target} PRIVATE options)
+  target_include_directories(${target} BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/test/simt)
+  target_compile_definitions(${target} PRIVATE ENTRAIN_SIMT)
+  # -Wno-unknown-pragmas: nvcc's "unroll".
+  target_compile_options(${target} PRIVATE -O2 -Wno-unknown-pragmas)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    target_compile_options(${target} PRIVATE -march=x86-64-v3)  # fma as an instruction
+  endif()
+endfunction()
+
+if(ENTRAIN_SIMT)
+  add_library(simt OBJECT
+    test/simt/block.cpp test/simt/device.cpp test/simt/fiber.cpp test/simt/memory.cpp
+    test/simt/stream.cpp)
+  entrain_use_simt_headers(simt)
+
+  list(TRANSFORM OPERATIONS REPLACE "(.+)" "cuda/\\1.cu" OUTPUT_VARIABLE SIMT_KERNELS)
+  entrain_add_simt_library(simt_kernels ${SIMT_KERNELS} ${CUDA_RUNTIME_SOURCES})
+  target_sources(entrain PRIVATE $<TARGET_OBJECTS:simt_kernels> $<TARGET_OBJECTS:simt>)
+  target_compile_definitions(entrain PRIVATE ENTRAIN_CUDA)
+
+  entrain_add_simt_library(simt_selftest_objects test/simt/selftest.cu)
+  add_executable(simt_selftest $<TARGET_OBJECTS:simt_selftest_objects> $<TARGET_OBJECTS:simt>)
+  target_link_libraries(simt_selftest PRIVATE options Threads::Threads)
+endif()
