@@ -2,6 +2,8 @@
 // channels among tasks, and rows of complex numbers as vectors.
 #pragma once
 
+#include <type_traits>
+
 #include "cpu/kernel.h"
 #include "cpu/vector.h"
 #include "ops/eigenstate_scan.h"
@@ -113,22 +115,53 @@ inline Groups divideChannels(int64_t batch, int64_t channels, int lanes, int thr
   return {vectors, (vectors + size - 1) / size};
 }
 
+// Stores past the caches, to an address aligned to a vector; fenceStreams() before anyone reads it.
+template <class Real>
+HOST_DEVICE void storeStreaming(Real* to, Vector<Real> x) {
+#if defined(__AVX512F__)
+  _mm512_stream_si512((__m512i*)to, (__m512i)x.v);
+#elif defined(__AVX2__)
+  _mm256_stream_si256((__m256i*)to, (__m256i)x.v);
+#elif defined(__SSE2__)
+  _mm_stream_si128((__m128i*)to, (__m128i)x.v);
+#else
+  store(to, x);
+#endif
+}
+HOST_DEVICE void fenceStreams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
 // Rows of complex numbers; without an imaginary plane `imaginary` is 0.
 template <class Storage>
 struct Rows {
   Storage* data = nullptr;
   int64_t stride = 0, imaginary = 0;
+  bool streaming = false;
 
   HOST_DEVICE explicit operator bool() const { return data != nullptr; }
   // The same rows for one sequence of a batch, each `time` rows long.
   Rows of(int64_t sequence, int64_t time) const {
-    return {data ? data + sequence * time * stride : nullptr, stride, imaginary};
+    return {data ? data + sequence * time * stride : nullptr, stride, imaginary, streaming};
   }
 };
 
 template <class Storage>
 Rows<Storage> complexRows(View<Storage> view, int64_t channels) {
   return {view.data, 2 * channels, channels};
+}
+// An output so large that it leaves the caches anyway, and would have to be read into them first.
+template <class Storage>
+Rows<Storage> streamed(Rows<Storage> rows, int64_t length) {
+  constexpr int64_t kStreamedBytes = int64_t(4) << 20;
+  rows.streaming = length * int64_t(sizeof(Storage)) >= kStreamedBytes &&
+                   (uintptr_t(rows.data) | uintptr_t(rows.stride * sizeof(Storage)) |
+                    uintptr_t(rows.imaginary * sizeof(Storage))) %
+                           kVectorBytes ==
+                       0;
+  return rows;
 }
 template <class Storage>
 Rows<Storage> inputRows(View<Storage> view, int64_t channels, bool realInput) {
@@ -171,6 +204,13 @@ struct VectorGroup {
   template <class Storage>
   HOST_DEVICE void write(const Rows<Storage>& rows, int64_t t, Complex<Numbers> z, int u) const {
     Storage* row = rows.data + t * rows.stride;
+    if constexpr (kWhole && std::is_same_v<Storage, Scalar>) {
+      if (rows.streaming) {
+        storeStreaming(row + column[u], z.real);
+        if (rows.imaginary) storeStreaming(row + rows.imaginary + column[u], z.imaginary);
+        return;
+      }
+    }
     writePlane(row, z.real, u);
     if (rows.imaginary) writePlane(row + rows.imaginary, z.imaginary, u);
   }

@@ -149,7 +149,9 @@ void retreatSequence(const EigenstateScanBackward<Real>& op, const Group& group,
                      int64_t slot, const BackwardStore<Compute<Real>>& store) {
   const GroupEigenvalues<kSelection, Group, Real> eigenvalues(op, store.table, group, sequence);
   const auto gradStates = complexRows(op.gradStates, op.channels).of(sequence, op.time);
-  const auto gradInput = inputRows(op.gradInput, op.channels, op.realInput).of(sequence, op.time);
+  const auto gradInput =
+      streamed(inputRows(op.gradInput, op.channels, op.realInput), op.gradInput.length)
+          .of(sequence, op.time);
   const auto gradSelection = complexRows(op.gradSelection, op.channels).of(sequence, op.time);
   const uint8_t* reset = op.reset ? op.reset.data + sequence * op.time : nullptr;
   const auto gradFinal = complexRows(op.gradFinal, op.channels);
@@ -178,6 +180,7 @@ void retreatSequence(const EigenstateScanBackward<Real>& op, const Group& group,
   for (int u = 0; u < Group::kVectors && gradInitial; ++u) {
     group.write(gradInitial, sequence, carried.z[u], u);
   }
+  if (gradInput.streaming) fenceStreams();
   storeSums(sums, group, store.table.padded, store.sums + sequence * 2 * store.table.padded);
 }
 
@@ -215,7 +218,9 @@ void scanBackward(const EigenstateScanBackward<Real>& op, Context& context) {
   }
   forEachGroup<Scalar>(op.batch, op.channels, slots, context,
                        [&](const auto& group, int64_t sequence, int64_t slot) {
-                         retreatSequence<kSelection>(op, group, sequence, slot, store);
+                         // The forward's last states are the likeliest to be in a cache still.
+                         retreatSequence<kSelection>(op, group, op.batch - 1 - sequence, slot,
+                                                     store);
                        });
   finishParameters(op, store, context);
 }
