@@ -54,9 +54,9 @@ void scanForward(const EigenstateScanForward<Real>& op, const EigenstateScanPlan
   task.results = {ends.data(), transitions.data()};
   task.slot = context.faultSlot();
   startForward(task, context);
-  combineCarries(CarryTask<Scalar>{task.results, op.initial, op.batch, plan.chunks, op.channels,
-                                   false},
-                 context);
+  combineCarries(
+      CarryTask<Scalar>{task.results, op.initial, op.batch, plan.chunks, op.channels, false},
+      context);
   scanForwardFrom(op, plan, static_cast<const Scalar*>(ends.data()), context);
 }
 

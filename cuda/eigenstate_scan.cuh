@@ -157,8 +157,8 @@ __device__ __forceinline__ auto selectiveChannelOf(const Operation& op, const Sc
 // The eigenvalue of one step.
 template <Selection kSelection, class Scalar>
 __device__ __forceinline__ Selected<Scalar> selectedOf(const SelectiveChannel<Scalar>& channel,
-                                                       Complex<Scalar> selection,
-                                                       Scalar decayScale, Scalar frequencyScale) {
+                                                       Complex<Scalar> selection, Scalar decayScale,
+                                                       Scalar frequencyScale) {
   if constexpr (kSelection == Selection::none) {
     return {channel.reference, Scalar(0), Scalar(0), Scalar(0)};
   } else {
@@ -210,8 +210,8 @@ __device__ __forceinline__ void exchangeCarries(const EigenstateScanPlan& plan, 
                                                 Complex<Scalar> (&end)[kWidth]) {
   const int stride = plan.lanes * kWidth;
   Complex<double>* transitions = sharedMemory<Complex<double>>();
-  Complex<Scalar>* ends = sharedMemory<Complex<Scalar>>(int64_t(sizeof(Complex<double>)) * stride *
-                                                        plan.segments);
+  Complex<Scalar>* ends =
+      sharedMemory<Complex<Scalar>>(int64_t(sizeof(Complex<double>)) * stride * plan.segments);
   const int slot = order * stride + lane * kWidth;
 #pragma unroll
   for (int j = 0; j < kWidth; ++j) {
@@ -239,7 +239,7 @@ __device__ __forceinline__ void exchangeCarries(const EigenstateScanPlan& plan, 
 // What crosses from chunk to chunk, both (batch, chunks, 2, channels).
 template <class Scalar>
 struct ScanCarries {
-  Scalar* ends = nullptr;         // then the carry each chunk starts with
+  Scalar* ends = nullptr;  // then the carry each chunk starts with
   double* transitions = nullptr;
 };
 
@@ -274,8 +274,8 @@ __global__ void __launch_bounds__(ScanTuning::carryLanes* ScanTuning::carrySegme
   Complex<double> carry[1] = {{0.0, 0.0}};
   Complex<double> end = {0.0, 0.0};
   if (task.initial && place.isActive) {
-    carry[0] = toDouble(
-        loadComplex(task.initial.data + place.sequence * 2 * plane, plane, place.channel));
+    carry[0] =
+        toDouble(loadComplex(task.initial.data + place.sequence * 2 * plane, plane, place.channel));
   }
   for (int64_t i = 0; i < count; ++i) {
     const int64_t row = rowOf(i);
@@ -290,8 +290,8 @@ __global__ void __launch_bounds__(ScanTuning::carryLanes* ScanTuning::carrySegme
   Complex<double> passing = start[0];
   for (int64_t i = 0; i < count; ++i) {
     const int64_t row = rowOf(i);
-    const Complex<double> stretch = toDouble(
-        loadComplex(task.carries.ends + row, plane, place.channel));
+    const Complex<double> stretch =
+        toDouble(loadComplex(task.carries.ends + row, plane, place.channel));
     storeComplex(task.carries.ends + row, plane, place.channel,
                  Complex<Scalar>{Scalar(passing.real), Scalar(passing.imaginary)});
     passing = passOver(loadComplex(task.carries.transitions + row, plane, place.channel), passing,

@@ -154,8 +154,8 @@ struct ForwardThread {
   }
 
   __device__ __forceinline__ void writeBoundary() {
-    writeState(op.boundaries, place.sequence * boundaryCount(op.time, op.checkpointEvery) +
-                                  boundary);
+    writeState(op.boundaries,
+               place.sequence * boundaryCount(op.time, op.checkpointEvery) + boundary);
     ++boundary;
     nextBoundary += op.checkpointEvery;
   }
@@ -199,8 +199,7 @@ __device__ __forceinline__ void measureChunk(const ForwardTask<Real>& task,
 
 // One thread for all steps of a chunk.
 template <class Real, Selection kSelection, int kWidth>
-__global__ void __launch_bounds__(ScanTuning::threads)
-    forwardKernel(const ForwardTask<Real> task) {
+__global__ void __launch_bounds__(ScanTuning::threads) forwardKernel(const ForwardTask<Real> task) {
   ForwardThread<Real, kSelection, kWidth> thread(task);
   const ScanPlace& place = thread.place;
   if (!place.isActive) return;

@@ -11,16 +11,16 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct ScanTuning {
-  static constexpr int threads = 256;           // of a block, at most
-  static constexpr int steps = 8;               // of one channel in registers; a power of two
-  static constexpr int carryLanes = 32;         // threads along the channels where carries combine
-  static constexpr int carrySegments = 16;      // and along the chunks
-  static constexpr int reduceLanes = 8;         // channels of a block that sums gradients
-  static constexpr int64_t shortTime = 64;      // steps that are not worth dividing
-  static constexpr int64_t chunkedTime = 2048;  // steps from which chunks pay for a second read
-  static constexpr int64_t leastChunk = 128;    // steps; a power of two, at least `steps`
-  static constexpr int64_t manyLanes = 32768;   // fill a device without dividing time
-  static constexpr int64_t fewLanes = 1024;     // do not fill it with the segments of a block
+  static constexpr int threads = 256;            // of a block, at most
+  static constexpr int steps = 8;                // of one channel in registers; a power of two
+  static constexpr int carryLanes = 32;          // threads along the channels where carries combine
+  static constexpr int carrySegments = 16;       // and along the chunks
+  static constexpr int reduceLanes = 8;          // channels of a block that sums gradients
+  static constexpr int64_t shortTime = 64;       // steps that are not worth dividing
+  static constexpr int64_t chunkedTime = 2048;   // steps from which chunks pay for a second read
+  static constexpr int64_t leastChunk = 128;     // steps; a power of two, at least `steps`
+  static constexpr int64_t manyLanes = 32768;    // fill a device without dividing time
+  static constexpr int64_t fewLanes = 1024;      // do not fill it with the segments of a block
   static constexpr int64_t allThreads = 131072;  // what chunks aim at
   static constexpr int64_t mostChunks = 8192;
 };
@@ -64,8 +64,8 @@ inline EigenstateScanPlan planScan(int64_t batch, int64_t time, int64_t channels
   }
   plan.lanes = lanes >= 8192 ? 32 : lanes >= 4096 ? 16 : 8;
   const int64_t segments = powerOfTwoFrom((time + Tuning::steps - 1) / Tuning::steps);
-  plan.segments = int(segments < Tuning::threads / plan.lanes ? segments
-                                                              : Tuning::threads / plan.lanes);
+  plan.segments =
+      int(segments < Tuning::threads / plan.lanes ? segments : Tuning::threads / plan.lanes);
   return plan;
 }
 
