@@ -1,0 +1,540 @@
+// The eigenstate scan under each of its launch plans, against the plain recurrence and its adjoint
+// in double (which are checked by central differences). Usage: simt_eigenstate_scan.
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "cuda/eigenstate_scan.cu"
+#include "cuda/eigenstate_scan_backward.cu"
+
+using namespace entrain;
+using namespace entrain::cuda;
+
+namespace {
+
+using Numbers = std::vector<double>;
+
+int failures = 0, checks = 0;
+
+struct Shape {
+  int64_t batch, time, channels;
+};
+
+struct Options {
+  bool realInput = false, magnitudeForm = false, reset = false, initial = false;
+  bool final = true, gradStates = true, gradInitial = false, gradSelection = true;
+  double decayScale = 0.0, frequencyScale = 0.0;  // both 0: no selection
+  int64_t checkpointEvery = 0;                    // not 0: the backward pass has no states
+  const char* name = "plain";
+
+  bool isSelective() const { return decayScale != 0.0 || frequencyScale != 0.0; }
+};
+
+// ---- data ----
+
+class Random {
+ public:
+  double uniform(double low, double high) {  // a linear congruence, Knuth's constants
+    state_ = state_ * 6364136223846793005ull + 1442695040888963407ull;
+    return low + (high - low) * double(state_ >> 11) * 0x1p-53;
+  }
+
+ private:
+  uint64_t state_ = 1;
+};
+
+template <class Storage>
+Numbers rounded(Numbers numbers) {
+  for (double& x : numbers) x = double(widen(narrow<Storage>(Compute<Storage>(x))));
+  return numbers;
+}
+
+struct Problem {
+  Shape shape;
+  Options options;
+  Numbers input, logDecay, frequency, selection, initial, gradStates, gradFinal;
+  std::vector<uint8_t> reset;
+};
+
+template <class Real>
+Problem makeProblem(const Shape& shape, const Options& options) {
+  using Scalar = Compute<Real>;
+  Random random;
+  const auto numbers = [&](int64_t count, double low, double high) {
+    Numbers values;
+    for (int64_t i = 0; i < count; ++i) values.push_back(random.uniform(low, high));
+    return values;
+  };
+  const int64_t steps = shape.batch * shape.time, width = 2 * shape.channels;
+  Problem problem{shape, options, {}, {}, {}, {}, {}, {}, {}, {}};
+  problem.input = rounded<Real>(numbers(steps * width / (options.realInput ? 2 : 1), -1, 1));
+  problem.logDecay = rounded<Scalar>(options.magnitudeForm ? numbers(shape.channels, 0.5, 1.0)
+                                                           : numbers(shape.channels, -1, 6));
+  if (options.magnitudeForm) problem.logDecay[0] = 0.0;
+  problem.frequency = rounded<Scalar>(numbers(shape.channels, -3, 3));
+  if (options.isSelective()) problem.selection = rounded<Real>(numbers(steps * width, -2, 2));
+  problem.initial = rounded<Scalar>(numbers(shape.batch * width, -2, 2));
+  if (!options.initial) problem.initial.assign(problem.initial.size(), 0.0);
+  problem.gradStates = rounded<Real>(numbers(steps * width, -1, 1));
+  if (!options.gradStates) problem.gradStates.assign(problem.gradStates.size(), 0.0);
+  problem.gradFinal = rounded<Scalar>(numbers(shape.batch * width, -1, 1));
+  if (!options.final) problem.gradFinal.assign(problem.gradFinal.size(), 0.0);
+  for (int64_t i = 0; i < steps; ++i) {
+    problem.reset.push_back(options.reset && random.uniform(0, 40) < 1 ? 1 : 0);
+  }
+  return problem;
+}
+
+// ---- the plain recurrence ----
+
+struct Result {
+  Numbers states, final, boundaries;
+  Numbers gradInput, gradLogDecay, gradFrequency, gradSelection, gradInitial;
+};
+
+Complex<double> get(const Numbers& numbers, int64_t row, int64_t channels, int64_t k) {
+  const double* at = numbers.data() + row * 2 * channels;
+  return {at[k], at[channels + k]};
+}
+void put(Numbers& numbers, int64_t row, int64_t channels, int64_t k, Complex<double> value) {
+  double* at = numbers.data() + row * 2 * channels;
+  at[k] = value.real;
+  at[channels + k] = value.imaginary;
+}
+
+// lambda of a step, and the tanh of its selection.
+struct Step {
+  Complex<double> lambda, tangents;
+  double magnitude;
+};
+
+Step stepOf(const Problem& p, int64_t row, int64_t k) {
+  Complex<double> tangents = {0, 0};
+  if (p.options.isSelective()) {
+    const Complex<double> chosen = get(p.selection, row, p.shape.channels, k);
+    tangents = {std::tanh(chosen.real), std::tanh(chosen.imaginary)};
+  }
+  const double alpha = p.logDecay[size_t(k)] + p.options.decayScale * tangents.real;
+  const double omega = p.frequency[size_t(k)] + p.options.frequencyScale * tangents.imaginary;
+  const double magnitude =
+      p.options.magnitudeForm ? p.logDecay[size_t(k)] : 1.0 / (1.0 + std::exp(-alpha));
+  return {{magnitude * std::cos(omega), magnitude * std::sin(omega)}, tangents, magnitude};
+}
+
+Complex<double> inputOf(const Problem& p, int64_t row, int64_t k) {
+  if (p.options.realInput) return {p.input[size_t(row * p.shape.channels + k)], 0.0};
+  return get(p.input, row, p.shape.channels, k);
+}
+
+void expectForward(const Problem& p, Result& result) {
+  const auto [batch, time, channels] = p.shape;
+  const int64_t every = p.options.checkpointEvery, rows = boundaryCount(time, every);
+  result.states.resize(size_t(batch * time * 2 * channels));
+  result.final.resize(size_t(batch * 2 * channels));
+  result.boundaries.resize(size_t(batch * rows * 2 * channels));
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t k = 0; k < channels; ++k) {
+      Complex<double> state = get(p.initial, b, channels, k);
+      for (int64_t t = 0; t < time; ++t) {
+        const int64_t row = b * time + t;
+        if (every > 0 && t % every == 0) {
+          put(result.boundaries, b * rows + t / every, channels, k, state);
+        }
+        if (p.reset[size_t(row)]) state = {0, 0};
+        state = stepOf(p, row, k).lambda * state + inputOf(p, row, k);
+        put(result.states, row, channels, k, state);
+      }
+      put(result.final, b, channels, k, state);
+    }
+  }
+}
+
+void expectBackward(const Problem& p, Result& result) {
+  const auto [batch, time, channels] = p.shape;
+  result.gradInput.resize(p.input.size());
+  result.gradLogDecay.assign(size_t(channels), 0.0);
+  result.gradFrequency.assign(size_t(channels), 0.0);
+  result.gradSelection.resize(p.selection.size());
+  result.gradInitial.resize(p.initial.size());
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t k = 0; k < channels; ++k) {
+      Complex<double> carried = get(p.gradFinal, b, channels, k);
+      for (int64_t t = time - 1; t >= 0; --t) {
+        const int64_t row = b * time + t;
+        const Step step = stepOf(p, row, k);
+        const Complex<double> h = get(p.gradStates, row, channels, k) + carried;
+        const bool isReset = p.reset[size_t(row)] != 0;
+        const Complex<double> past = isReset  ? Complex<double>{0, 0}
+                                     : t == 0 ? get(p.initial, b, channels, k)
+                                              : get(result.states, row - 1, channels, k);
+        carried = isReset ? Complex<double>{0, 0} : conjugate(step.lambda) * h;
+        if (p.options.realInput) result.gradInput[size_t(row * channels + k)] = h.real;
+        if (!p.options.realInput) put(result.gradInput, row, channels, k, h);
+        const Complex<double> slope = h * conjugate(past);  // of lambda
+        const Complex<double> turned = conjugate(step.lambda) * slope;
+        const double omega = p.frequency[size_t(k)];
+        const double decay = p.options.magnitudeForm
+                                 ? std::cos(omega) * slope.real + std::sin(omega) * slope.imaginary
+                                 : turned.real * (1.0 - step.magnitude);
+        result.gradLogDecay[size_t(k)] += decay;
+        result.gradFrequency[size_t(k)] += turned.imaginary;
+        if (!p.options.isSelective()) continue;
+        const Complex<double> th = step.tangents;
+        put(result.gradSelection, row, channels, k,
+            {p.options.decayScale * (1 - th.real * th.real) * decay,
+             p.options.frequencyScale * (1 - th.imaginary * th.imaginary) * turned.imaginary});
+      }
+      put(result.gradInitial, b, channels, k, carried);
+    }
+  }
+}
+
+// ---- comparison ----
+
+void report(bool holds, const std::string& what, const char* name, double error, double bound) {
+  ++checks;
+  if (holds) return;
+  ++failures;
+  std::printf("FAIL  %s: %s is off by %.3g of its largest, more than %.3g\n", what.c_str(), name,
+              error, bound);
+}
+
+void compare(const std::string& what, const char* name, const Numbers& got, const Numbers& expected,
+             double bound) {
+  double greatest = 1e-3, error = got.size() == expected.size() ? 0.0 : HUGE_VAL;
+  for (double x : expected) greatest = std::fmax(greatest, std::fabs(x));
+  for (size_t i = 0; i < got.size() && error != HUGE_VAL; ++i) {
+    const double difference = std::fabs(got[i] - expected[i]);
+    error = difference <= HUGE_VAL ? std::fmax(error, difference / greatest) : HUGE_VAL;
+  }
+  report(error <= bound, what, name, error, bound);
+}
+
+double lossOf(const Problem& p) {
+  Result result;
+  expectForward(p, result);
+  double loss = 0;
+  for (size_t i = 0; i < result.states.size(); ++i) loss += p.gradStates[i] * result.states[i];
+  for (size_t i = 0; i < result.final.size(); ++i) loss += p.gradFinal[i] * result.final[i];
+  return loss;
+}
+
+// The reference itself, by central differences.
+void testReference(const Options& options) {
+  Problem p = makeProblem<double>({2, 9, 3}, options);
+  if (options.magnitudeForm) p.logDecay[0] = 0.7;
+  Result result;
+  expectForward(p, result);
+  expectBackward(p, result);
+  const auto differences = [&](const char* name, Numbers& values, const Numbers& gradient) {
+    Numbers slopes;
+    for (double& x : values) {
+      const double kept = x, h = 1e-5;
+      x = kept + h;
+      const double above = lossOf(p);
+      x = kept - h;
+      slopes.push_back((above - lossOf(p)) / (2 * h));
+      x = kept;
+    }
+    compare(std::string("reference, ") + options.name, name, gradient, slopes, 1e-8);
+  };
+  differences("gradInput", p.input, result.gradInput);
+  differences("gradLogDecay", p.logDecay, result.gradLogDecay);
+  differences("gradFrequency", p.frequency, result.gradFrequency);
+  differences("gradSelection", p.selection, result.gradSelection);
+  if (options.initial) differences("gradInitial", p.initial, result.gradInitial);
+}
+
+// ---- device arrays ----
+
+template <class T>
+class DeviceArray {
+ public:
+  explicit DeviceArray(int64_t count) : count_(count) {
+    if (count == 0) return;
+    CUDA_CHECK(cudaMalloc(reinterpret_cast<void**>(&data_), size_t(count) * sizeof(T)));
+    CUDA_CHECK(cudaMemset(data_, 0xff, size_t(count) * sizeof(T)));
+  }
+  explicit DeviceArray(const Numbers& values) : DeviceArray(int64_t(values.size())) {
+    std::vector<T> stored;
+    for (double x : values) stored.push_back(narrow<T>(Compute<T>(x)));
+    upload(stored.data());
+  }
+  ~DeviceArray() { (void)cudaFree(data_); }
+  DeviceArray(const DeviceArray&) = delete;
+
+  void upload(const T* values) {
+    if (count_ == 0) return;
+    CUDA_CHECK(cudaMemcpy(data_, values, size_t(count_) * sizeof(T), cudaMemcpyHostToDevice));
+  }
+  std::vector<T> raw() const {
+    std::vector<T> values(static_cast<size_t>(count_));
+    if (count_ == 0) return values;
+    CUDA_CHECK(
+        cudaMemcpy(values.data(), data_, size_t(count_) * sizeof(T), cudaMemcpyDeviceToHost));
+    return values;
+  }
+  Numbers read() const {
+    Numbers numbers;
+    for (T x : raw()) numbers.push_back(double(widen(x)));
+    return numbers;
+  }
+  View<T> view() const { return {data_, count_}; }
+  View<const T> viewIf(bool holds) const {
+    return holds ? View<const T>{data_, count_} : View<const T>{};
+  }
+
+ private:
+  T* data_ = nullptr;
+  int64_t count_ = 0;
+};
+
+Context makeContext() {
+  Context context;
+  context.multiprocessors = 4;
+  return context;
+}
+
+template <class Operation>
+void setSizes(Operation& op, const Problem& p) {
+  op.batch = p.shape.batch;
+  op.time = p.shape.time;
+  op.channels = p.shape.channels;
+  op.checkpointEvery = p.options.checkpointEvery;
+  op.decayScale = p.options.decayScale;
+  op.frequencyScale = p.options.frequencyScale;
+  op.realInput = p.options.realInput;
+  op.magnitudeForm = p.options.magnitudeForm;
+}
+
+template <class Real>
+constexpr double kStorageError = std::is_same_v<Real, double>     ? 1e-12
+                                 : std::is_same_v<Real, float>    ? 2e-6
+                                 : std::is_same_v<Real, bfloat16> ? 5e-3
+                                                                  : 7e-4;
+
+// Runs both directions under one plan.
+template <class Real>
+void testPlan(const Problem& p, const Result& expected, const EigenstateScanPlan& plan,
+              const std::string& what) {
+  using Scalar = Compute<Real>;
+  Context context = makeContext();
+  const Options& o = p.options;
+  const double exact = std::is_same_v<Real, double> ? 1e-12 : 2e-6, stored = kStorageError<Real>;
+  const DeviceArray<Real> input(p.input), selection(p.selection), gradStates(p.gradStates);
+  const DeviceArray<Scalar> logDecay(p.logDecay), frequency(p.frequency), initial(p.initial);
+  const DeviceArray<Scalar> gradFinal(p.gradFinal);
+  DeviceArray<uint8_t> reset(int64_t(p.reset.size()));
+  reset.upload(p.reset.data());
+  const DeviceArray<Real> states(int64_t(expected.states.size()));
+  const DeviceArray<Scalar> final(int64_t(expected.final.size()));
+  const DeviceArray<Scalar> boundaries(int64_t(expected.boundaries.size()));
+
+  EigenstateScanForward<Real> forward = {};
+  setSizes(forward, p);
+  forward.input = input.viewIf(true);
+  forward.logDecay = logDecay.viewIf(true);
+  forward.frequency = frequency.viewIf(true);
+  forward.selection = selection.viewIf(o.isSelective());
+  forward.reset = reset.viewIf(o.reset);
+  forward.initial = initial.viewIf(o.initial);
+  const bool keepsStates = o.checkpointEvery == 0;
+  if (keepsStates) forward.states = states.view();
+  if (o.final) forward.final = final.view();
+  forward.boundaries = boundaries.view();
+  scanForward(forward, plan, context);
+  CUDA_CHECK(cudaDeviceSynchronize());
+  if (keepsStates) compare(what, "states", states.read(), expected.states, stored);
+  if (o.final) compare(what, "final", final.read(), expected.final, exact);
+  compare(what, "boundaries", boundaries.read(), expected.boundaries, exact);
+
+  const DeviceArray<Real> gradInput(int64_t(p.input.size()));
+  const DeviceArray<Real> gradSelection(int64_t(p.selection.size()));
+  const DeviceArray<Scalar> gradLogDecay(p.shape.channels), gradFrequency(p.shape.channels);
+  const DeviceArray<Scalar> gradInitial(int64_t(p.initial.size()));
+  EigenstateScanBackward<Real> backward = {};
+  setSizes(backward, p);
+  backward.gradInput = gradInput.view();
+  backward.gradStates = gradStates.viewIf(o.gradStates);
+  backward.gradFinal = gradFinal.viewIf(o.final);
+  backward.input = input.viewIf(!keepsStates);
+  backward.logDecay = forward.logDecay;
+  backward.frequency = forward.frequency;
+  backward.selection = forward.selection;
+  backward.reset = forward.reset;
+  backward.initial = forward.initial;
+  backward.states = states.viewIf(keepsStates);
+  backward.boundaries = boundaries.viewIf(!keepsStates);
+  backward.gradLogDecay = gradLogDecay.view();
+  backward.gradFrequency = gradFrequency.view();
+  if (o.isSelective() && o.gradSelection) backward.gradSelection = gradSelection.view();
+  if (o.gradInitial) backward.gradInitial = gradInitial.view();
+  scanBackward(backward, plan, context);
+  CUDA_CHECK(cudaDeviceSynchronize());
+  const double sums = keepsStates ? 2 * stored : 5 * exact;
+  compare(what, "gradInput", gradInput.read(), expected.gradInput, stored);
+  compare(what, "gradLogDecay", gradLogDecay.read(), expected.gradLogDecay, sums);
+  compare(what, "gradFrequency", gradFrequency.read(), expected.gradFrequency, sums);
+  if (backward.gradSelection) {
+    compare(what, "gradSelection", gradSelection.read(), expected.gradSelection, 2 * stored);
+  }
+  if (o.gradInitial) compare(what, "gradInitial", gradInitial.read(), expected.gradInitial, exact);
+}
+
+// ---- plans, shapes and options ----
+
+struct NamedPlan {
+  const char* name;
+  EigenstateScanPlan plan;
+};
+
+std::vector<NamedPlan> plansFor(const Shape& shape) {
+  const int64_t all = ceilDivide(shape.time, ScanTuning::steps) * ScanTuning::steps;
+  std::vector<NamedPlan> plans = {
+      {"chosen", planScan(shape.batch, shape.time, shape.channels, 4, false)},
+      {"exact", planScan(shape.batch, shape.time, shape.channels, 4, true)},
+      {"8 lanes, 32 segments", {8, 32, all, 1}},
+      {"16 lanes, 2 segments", {16, 2, all, 1}},
+      {"32 lanes, 8 segments", {32, 8, all, 1}},
+  };
+  for (const int64_t chunk : {8, 24, 128}) {
+    plans.push_back({chunk == 8    ? "chunks of 8"
+                     : chunk == 24 ? "chunks of 24"
+                                   : "chunks of 128",
+                     {32, 1, chunk, ceilDivide(shape.time, chunk)}});
+  }
+  return plans;
+}
+
+template <class Real>
+void testShape(const Shape& shape, const Options& options) {
+  const Problem problem = makeProblem<Real>(shape, options);
+  Result expected;
+  expectForward(problem, expected);
+  expectBackward(problem, expected);
+  for (const NamedPlan& plan : plansFor(shape)) {
+    if (plan.plan.chunks > 2048) continue;
+    const std::string what = std::string(dtypeName(DtypeOf<Real>::value)) + " (" +
+                             std::to_string(shape.batch) + ", " + std::to_string(shape.time) +
+                             ", " + std::to_string(shape.channels) + "), " + options.name + ", " +
+                             plan.name;
+    testPlan<Real>(problem, expected, plan.plan, what);
+  }
+}
+
+std::vector<Options> allOptions() {
+  std::vector<Options> list(9);
+  list[1] = {.reset = true, .initial = true, .gradInitial = true, .name = "reset, initial"};
+  list[2] = {.realInput = true, .magnitudeForm = true, .final = false, .name = "real, magnitude"};
+  list[3] = {.initial = true,
+             .gradInitial = true,
+             .decayScale = 0.1,
+             .frequencyScale = 0.05,
+             .name = "near selection"};
+  list[4] = {.reset = true,
+             .gradSelection = false,
+             .decayScale = 2,
+             .frequencyScale = 1.5,
+             .name = "selection, reset"};
+  list[5] = {.reset = true,
+             .initial = true,
+             .gradInitial = true,
+             .checkpointEvery = 7,
+             .name = "boundaries at 7"};
+  list[6] = {.realInput = true,
+             .gradStates = false,
+             .gradInitial = true,
+             .decayScale = 0.1,
+             .frequencyScale = 0.1,
+             .checkpointEvery = 64,
+             .name = "near selection, boundaries"};
+  list[7] = {.realInput = true,
+             .reset = true,
+             .initial = true,
+             .decayScale = -0.5,
+             .frequencyScale = 3,
+             .checkpointEvery = 5000,
+             .name = "selection, one boundary"};
+  list[8] = {.magnitudeForm = true,
+             .initial = true,
+             .gradInitial = true,
+             .checkpointEvery = 8,
+             .name = "magnitude, boundaries at 8"};
+  return list;
+}
+
+template <class Real>
+void testType() {
+  for (const Options& options : allOptions()) {
+    for (const Shape& shape :
+         {Shape{2, 1, 3}, Shape{1, 31, 1}, Shape{3, 33, 33}, Shape{2, 300, 6}, Shape{1, 1023, 2}}) {
+      testShape<Real>(shape, options);
+    }
+  }
+  testShape<Real>({1, 4097, 1}, allOptions()[0]);
+  testShape<Real>({1, 4097, 2}, allOptions()[4]);
+}
+
+// A magnitude that is none is reported once, by its lowest channel, and gives NaN there alone.
+void testFault() {
+  const DeviceArray<float> input(Numbers(40 * 8, 1.0)), frequency(Numbers(4, 0.5));
+  const DeviceArray<float> logDecay(Numbers{0.5, 1.25, 0.75, -0.5}), states(40 * 8);
+  const DeviceArray<uint8_t> memory(int64_t(sizeof(runtime::FaultRecord)));
+  CUDA_CHECK(cudaMemset(memory.view().data, 0, sizeof(runtime::FaultRecord)));
+  Context context = makeContext();
+  context.useRecord(reinterpret_cast<runtime::FaultRecord*>(memory.view().data));
+  context.begin(3);
+  EigenstateScanForward<float> op = {};
+  op.input = input.viewIf(true);
+  op.logDecay = logDecay.viewIf(true);
+  op.frequency = frequency.viewIf(true);
+  op.states = states.view();
+  op.batch = 2;
+  op.time = 20;
+  op.channels = 4;
+  op.magnitudeForm = true;
+  scanForward(op, {32, 1, 8, 3}, context);
+  CUDA_CHECK(cudaDeviceSynchronize());
+  runtime::FaultRecord record;
+  CUDA_CHECK(cudaMemcpy(&record, memory.view().data, sizeof record, cudaMemcpyDeviceToHost));
+  report(record.rule == int32_t(FaultRule::magnitudeRange) && record.element == 1 &&
+             record.value == 1.25 && record.operation == 3,
+         "magnitude 1.25", "the fault", double(record.element), 1);
+  const Numbers values = states.read();
+  for (size_t i = 0; i < values.size(); ++i) {
+    report(std::isnan(values[i]) == (i % 2 != 0), "magnitude 1.25", "NaN", double(i), 0);
+  }
+}
+
+// Near the unit circle a float32 scan keeps its digits however time is divided.
+void testSlow() {
+  Options options;
+  options.magnitudeForm = true;
+  options.name = "slow";
+  Problem problem = makeProblem<float>({1, 32768, 2}, options);
+  problem.logDecay = rounded<float>({0.9999, 0.99999});
+  Result expected;
+  expectForward(problem, expected);
+  expectBackward(problem, expected);
+  for (const NamedPlan& plan : plansFor(problem.shape)) {
+    if (plan.plan.chunks > 2048) continue;
+    testPlan<float>(problem, expected, plan.plan, std::string("slow, ") + plan.name);
+  }
+}
+
+}  // namespace
+
+int main() {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  for (const Options& options : allOptions()) testReference(options);
+  testType<double>();
+  testType<float>();
+  testType<bfloat16>();
+  testType<float16>();
+  testFault();
+  testSlow();
+  std::printf("%d checks, %d failures\n", checks, failures);
+  return failures == 0 ? 0 : 1;
+}
