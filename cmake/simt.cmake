@@ -40,4 +40,10 @@ if(ENTRAIN_SIMT)
   entrain_add_simt_library(simt_selftest_objects test/simt/selftest.cu)
   add_executable(simt_selftest $<TARGET_OBJECTS:simt_selftest_objects> $<TARGET_OBJECTS:simt>)
   target_link_libraries(simt_selftest PRIVATE options Threads::Threads)
+
+  # Kernels with several launch plans, each plan forced in turn.
+  entrain_add_simt_library(simt_eigenstate_scan_objects test/simt/eigenstate_scan.cu)
+  add_executable(simt_eigenstate_scan $<TARGET_OBJECTS:simt_eigenstate_scan_objects>
+    $<TARGET_OBJECTS:simt>)
+  target_link_libraries(simt_eigenstate_scan PRIVATE options Threads::Threads)
 endif()
