@@ -124,92 +124,111 @@ Context makeContext() {
   return context;
 }
 
-template <class Operation>
-void setSizes(Operation& op, const Problem& p) {
-  op.batch = p.shape.batch;
-  op.time = p.shape.time;
-  op.channels = p.shape.channels;
-  op.checkpointEvery = p.options.checkpointEvery;
-  op.decayScale = p.options.decayScale;
-  op.frequencyScale = p.options.frequencyScale;
-  op.realInput = p.options.realInput;
-  op.magnitudeForm = p.options.magnitudeForm;
-}
-
 template <class Real>
 constexpr double kStorageError = std::is_same_v<Real, double>     ? 1e-12
                                  : std::is_same_v<Real, float>    ? 2e-6
                                  : std::is_same_v<Real, bfloat16> ? 5e-3
                                                                   : 7e-4;
 
-// Runs both directions under one plan.
+// One problem on the device; both directions can run under any plan.
 template <class Real>
-void testPlan(const Problem& p, const Result& expected, const EigenstateScanPlan& plan,
-              const std::string& what, double slack = 1.0) {
+class DeviceProblem {
+ public:
   using Scalar = Compute<Real>;
-  Context context = makeContext();
-  const Options& o = p.options;
-  const double exact = slack * (std::is_same_v<Real, double> ? 1e-12 : 2e-6);
-  const double stored = slack * kStorageError<Real>;
-  const DeviceArray<Real> input(p.input), selection(p.selection), gradStates(p.gradStates);
-  const DeviceArray<Scalar> logDecay(p.logDecay), frequency(p.frequency), initial(p.initial);
-  const DeviceArray<Scalar> gradFinal(p.gradFinal);
-  DeviceArray<uint8_t> reset(int64_t(p.reset.size()));
-  reset.upload(p.reset.data());
-  const DeviceArray<Real> states(int64_t(expected.states.size()));
-  const DeviceArray<Scalar> final(int64_t(expected.final.size()));
-  const DeviceArray<Scalar> boundaries(int64_t(expected.boundaries.size()));
 
-  EigenstateScanForward<Real> forward = {};
-  setSizes(forward, p);
-  forward.input = input.viewIf(true);
-  forward.logDecay = logDecay.viewIf(true);
-  forward.frequency = frequency.viewIf(true);
-  forward.selection = selection.viewIf(o.isSelective());
-  forward.reset = reset.viewIf(o.reset);
-  forward.initial = initial.viewIf(o.initial);
-  const bool keepsStates = o.checkpointEvery == 0;
-  if (keepsStates) forward.states = states.view();
-  if (o.final) forward.final = final.view();
-  forward.boundaries = boundaries.view();
-  scanForward(forward, plan, context);
-  CUDA_CHECK(cudaDeviceSynchronize());
-  if (keepsStates) compare(what, "states", states.read(), expected.states, stored);
-  if (o.final) compare(what, "final", final.read(), expected.final, exact);
-  compare(what, "boundaries", boundaries.read(), expected.boundaries, exact);
-
-  const DeviceArray<Real> gradInput(int64_t(p.input.size()));
-  const DeviceArray<Real> gradSelection(int64_t(p.selection.size()));
-  const DeviceArray<Scalar> gradLogDecay(p.shape.channels), gradFrequency(p.shape.channels);
-  const DeviceArray<Scalar> gradInitial(int64_t(p.initial.size()));
-  EigenstateScanBackward<Real> backward = {};
-  setSizes(backward, p);
-  backward.gradInput = gradInput.view();
-  backward.gradStates = gradStates.viewIf(o.gradStates);
-  backward.gradFinal = gradFinal.viewIf(o.final);
-  backward.input = input.viewIf(!keepsStates);
-  backward.logDecay = forward.logDecay;
-  backward.frequency = forward.frequency;
-  backward.selection = forward.selection;
-  backward.reset = forward.reset;
-  backward.initial = forward.initial;
-  backward.states = states.viewIf(keepsStates);
-  backward.boundaries = boundaries.viewIf(!keepsStates);
-  backward.gradLogDecay = gradLogDecay.view();
-  backward.gradFrequency = gradFrequency.view();
-  if (o.isSelective() && o.gradSelection) backward.gradSelection = gradSelection.view();
-  if (o.gradInitial) backward.gradInitial = gradInitial.view();
-  scanBackward(backward, plan, context);
-  CUDA_CHECK(cudaDeviceSynchronize());
-  const double sums = keepsStates ? 2 * stored : 5 * exact;
-  compare(what, "gradInput", gradInput.read(), expected.gradInput, stored);
-  compare(what, "gradLogDecay", gradLogDecay.read(), expected.gradLogDecay, sums);
-  compare(what, "gradFrequency", gradFrequency.read(), expected.gradFrequency, sums);
-  if (backward.gradSelection) {
-    compare(what, "gradSelection", gradSelection.read(), expected.gradSelection, 2 * stored);
+  DeviceProblem(const Problem& problem, const Result& result)
+      : p(problem),
+        expected(result),
+        reset(int64_t(p.reset.size())),
+        states(int64_t(expected.states.size())),
+        final(int64_t(expected.final.size())),
+        boundaries(int64_t(expected.boundaries.size())) {
+    reset.upload(p.reset.data());
   }
-  if (o.gradInitial) compare(what, "gradInitial", gradInitial.read(), expected.gradInitial, exact);
-}
+
+  // `slack`: how much more than usual the error may be.
+  void test(const EigenstateScanPlan& plan, const std::string& what, double slack = 1.0) {
+    full = slack * (std::is_same_v<Real, double> ? 1e-12 : 2e-6);
+    stored = slack * kStorageError<Real>;
+    testForward(plan, what);
+    testBackward(plan, what);
+  }
+
+ private:
+  template <class Operation>
+  void setShared(Operation& op) const {
+    op.logDecay = logDecay.viewIf(true);
+    op.frequency = frequency.viewIf(true);
+    op.selection = selection.viewIf(p.options.isSelective());
+    op.reset = reset.viewIf(p.options.reset);
+    op.initial = initial.viewIf(p.options.initial);
+    op.batch = p.shape.batch;
+    op.time = p.shape.time;
+    op.channels = p.shape.channels;
+    op.checkpointEvery = p.options.checkpointEvery;
+    op.decayScale = p.options.decayScale;
+    op.frequencyScale = p.options.frequencyScale;
+    op.realInput = p.options.realInput;
+    op.magnitudeForm = p.options.magnitudeForm;
+  }
+  bool keepsStates() const { return p.options.checkpointEvery == 0; }
+
+  void testForward(const EigenstateScanPlan& plan, const std::string& what) {
+    EigenstateScanForward<Real> op = {};
+    setShared(op);
+    op.input = input.viewIf(true);
+    if (keepsStates()) op.states = states.view();
+    if (p.options.final) op.final = final.view();
+    op.boundaries = boundaries.view();
+    scanForward(op, plan, context);
+    CUDA_CHECK(cudaDeviceSynchronize());
+    if (keepsStates()) compare(what, "states", states.read(), expected.states, stored);
+    if (p.options.final) compare(what, "final", final.read(), expected.final, full);
+    compare(what, "boundaries", boundaries.read(), expected.boundaries, full);
+  }
+
+  void testBackward(const EigenstateScanPlan& plan, const std::string& what) {
+    const DeviceArray<Real> gradInput(int64_t(p.input.size()));
+    const DeviceArray<Real> gradSelection(int64_t(p.selection.size()));
+    const DeviceArray<Scalar> gradLogDecay(p.shape.channels), gradFrequency(p.shape.channels);
+    const DeviceArray<Scalar> gradInitial(int64_t(p.initial.size()));
+    EigenstateScanBackward<Real> op = {};
+    setShared(op);
+    op.gradInput = gradInput.view();
+    op.gradStates = gradStates.viewIf(p.options.gradStates);
+    op.gradFinal = gradFinal.viewIf(p.options.final);
+    op.input = input.viewIf(!keepsStates());
+    op.states = states.viewIf(keepsStates());
+    op.boundaries = boundaries.viewIf(!keepsStates());
+    op.gradLogDecay = gradLogDecay.view();
+    op.gradFrequency = gradFrequency.view();
+    if (op.selection && p.options.gradSelection) op.gradSelection = gradSelection.view();
+    if (p.options.gradInitial) op.gradInitial = gradInitial.view();
+    scanBackward(op, plan, context);
+    CUDA_CHECK(cudaDeviceSynchronize());
+    const double sums = keepsStates() ? 2 * stored : 5 * full;
+    compare(what, "gradInput", gradInput.read(), expected.gradInput, stored);
+    compare(what, "gradLogDecay", gradLogDecay.read(), expected.gradLogDecay, sums);
+    compare(what, "gradFrequency", gradFrequency.read(), expected.gradFrequency, sums);
+    if (op.gradSelection) {
+      compare(what, "gradSelection", gradSelection.read(), expected.gradSelection, 2 * stored);
+    }
+    if (op.gradInitial) {
+      compare(what, "gradInitial", gradInitial.read(), expected.gradInitial, full);
+    }
+  }
+
+  Context context = makeContext();
+  const Problem& p;
+  const Result& expected;
+  const DeviceArray<Real> input{p.input}, selection{p.selection}, gradStates{p.gradStates};
+  const DeviceArray<Scalar> logDecay{p.logDecay}, frequency{p.frequency}, initial{p.initial};
+  const DeviceArray<Scalar> gradFinal{p.gradFinal};
+  DeviceArray<uint8_t> reset;
+  const DeviceArray<Real> states;
+  const DeviceArray<Scalar> final, boundaries;
+  double full = 0, stored = 0;
+};
 
 // ---- plans, shapes and options ----
 
@@ -242,13 +261,14 @@ void testShape(const Shape& shape, const Options& options) {
   Result expected;
   expectForward(problem, expected);
   expectBackward(problem, expected);
+  DeviceProblem<Real> device(problem, expected);
   for (const NamedPlan& plan : plansFor(shape)) {
     if (plan.plan.chunks > 2048) continue;
     const std::string what = std::string(dtypeName(DtypeOf<Real>::value)) + " (" +
                              std::to_string(shape.batch) + ", " + std::to_string(shape.time) +
                              ", " + std::to_string(shape.channels) + "), " + options.name + ", " +
                              plan.name;
-    testPlan<Real>(problem, expected, plan.plan, what);
+    device.test(plan.plan, what);
   }
 }
 
@@ -346,10 +366,11 @@ void testSlow() {
   Result expected;
   expectForward(problem, expected);
   expectBackward(problem, expected);
+  DeviceProblem<float> device(problem, expected);
   for (const NamedPlan& plan : plansFor(problem.shape)) {
     if (plan.plan.chunks > 2048) continue;
     // One step after another, 10^5 roundings of the state add up.
-    testPlan<float>(problem, expected, plan.plan, std::string("slow, ") + plan.name, 4.0);
+    device.test(plan.plan, std::string("slow, ") + plan.name, 4.0);
   }
 }
 
