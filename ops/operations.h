@@ -47,7 +47,6 @@ using Operations = OperationList<
     Sgd,
     SiluForward, SiluBackward,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
-    TimeSliceForward, TimeSliceBackward>;
     TimeSliceForward, TimeSliceBackward,
     WideMatrixProduct>;
 // clang-format on
