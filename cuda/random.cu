@@ -23,7 +23,8 @@ __global__ void __launch_bounds__(RandomTuning::threads)
   if (begin >= output.length) return;
   Number values[kCount];
   uniformsOf(randomWords(random, position), values);
-  shape(values);
+#pragma unroll
+  for (int j = 0; j < kCount; j += 2) shape(values[j], values[j + 1]);
   if (kAligned && begin + kCount <= output.length) {
     Pack<Real, kCount> pack;
 #pragma unroll

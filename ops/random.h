@@ -25,14 +25,15 @@ HOST_DEVICE void uniformsOf(PhiloxWords words, double (&uniforms)[2]) {
   uniforms[1] = uniformOf(words.words[2], words.words[3]);
 }
 
-// What becomes of the uniform numbers of a position, in place; `Real` is Number or a vector of it.
+// What becomes of two neighbouring uniform numbers; `Real` is Number or a vector of it.
 template <class Number>
 struct UniformShape {
   Number low, span;
 
   template <class Real>
-  HOST_DEVICE void operator()(Real (&values)[kDraws<Number>]) const {
-    for (int j = 0; j < kDraws<Number>; ++j) values[j] = fma(values[j], Real(span), Real(low));
+  HOST_DEVICE void operator()(Real& first, Real& second) const {
+    first = fma(first, Real(span), Real(low));
+    second = fma(second, Real(span), Real(low));
   }
 };
 
@@ -41,13 +42,10 @@ struct NormalShape {
   Number mean, deviation;
 
   template <class Real>
-  HOST_DEVICE void operator()(Real (&values)[kDraws<Number>]) const {
-    for (int j = 0; j < kDraws<Number>; j += 2) {
-      Real first, second;
-      normalPair(values[j], values[j + 1], first, second);
-      values[j] = fma(first, Real(deviation), Real(mean));
-      values[j + 1] = fma(second, Real(deviation), Real(mean));
-    }
+  HOST_DEVICE void operator()(Real& first, Real& second) const {
+    normalPair(Real(first), Real(second), first, second);
+    first = fma(first, Real(deviation), Real(mean));
+    second = fma(second, Real(deviation), Real(mean));
   }
 };
 
