@@ -51,4 +51,10 @@ if(ENTRAIN_SIMT)
     test/simt/streamtest.cpp ops/registry.cpp $<TARGET_OBJECTS:simt_kernels> $<TARGET_OBJECTS:simt>)
   entrain_use_simt_headers(simt_streamtest)
   target_link_libraries(simt_streamtest PRIVATE Threads::Threads)
+
+  # Kernels with several launch plans, each plan forced in turn.
+  entrain_add_simt_library(simt_eigenstate_scan_objects test/simt/eigenstate_scan.cu)
+  add_executable(simt_eigenstate_scan $<TARGET_OBJECTS:simt_eigenstate_scan_objects>
+    $<TARGET_OBJECTS:simt>)
+  target_link_libraries(simt_eigenstate_scan PRIVATE options Threads::Threads)
 endif()

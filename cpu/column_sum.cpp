@@ -1,7 +1,8 @@
 // A narrow matrix is read as one of fewer and wider rows (`fold` rows side by side), which makes
 // every row at least a few vectors long. Tasks are blocks of rows times strips of columns; a
 // strip's sums stay in the first-level cache. Floor: reading the input once; measured at 20-35 GB/s
-// on two cores of a Zen 4 (an addition in place reaches 34), 90-110 GB/s out of the last-level cache.
+// on two cores of a Zen 4 (an addition in place reaches 34), 90-110 GB/s out of the last-level
+// cache.
 #include "ops/column_sum.h"
 
 #include "cpu/kernel.h"
@@ -11,7 +12,6 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 
 namespace {
 
-constexpr int64_t kWidth = 256;            // columns a folded matrix has at least
 constexpr int64_t kStrip = 1024;           // columns of a task
 constexpr int64_t kBlockElements = 65536;  // of a task
 constexpr int64_t kTogether = 4;           // rows added in one pass over the sums
@@ -43,24 +43,13 @@ HOST_DEVICE void addRow(Compute<Real>* sums, const Real* row, int64_t count) {
   for (; c < count; ++c) sums[c] += widen(row[c]);
 }
 
-// The folded matrix: rows of `width` elements, of which the last may be shorter.
-struct Folded {
-  int64_t fold, width, rows, elements;
-
-  Folded(int64_t rowCount, int64_t columns)
-      : fold(columns < kWidth ? (kWidth + columns - 1) / columns : 1),
-        width(fold * columns),
-        rows((rowCount + fold - 1) / fold),
-        elements(rowCount * columns) {}
-};
-
 }  // namespace
 
 template <class Real>
 void run(const ColumnSum<Real>& op, Context& context) {
   using Total = Compute<Real>;
   if (op.columns == 0) return;
-  const Folded matrix(op.rows, op.columns);
+  const FoldedMatrix matrix(op.rows, op.columns);
   const int64_t strip = matrix.width < kStrip ? matrix.width : kStrip;
   const int64_t strips = (matrix.width + strip - 1) / strip;
   const int64_t blockRows = kBlockElements / strip;

@@ -12,13 +12,10 @@ namespace entrain {
   runtime::CpuKernel kernel(int32_t operation, int32_t dtype); \
   }                                                            \
   }
-#if defined(ENTRAIN_X86_COPIES)
 ENTRAIN_DECLARE_COPY(v2)
 ENTRAIN_DECLARE_COPY(v3)
 ENTRAIN_DECLARE_COPY(v4)
-#else
 ENTRAIN_DECLARE_COPY(baseline)
-#endif
 
 namespace runtime {
 
@@ -30,24 +27,44 @@ struct Copy {
   bool runsHere;
 };
 
+#if defined(__x86_64__)
+#define ENTRAIN_RUNS(level) bool(__builtin_cpu_supports(level))
+#else
+#define ENTRAIN_RUNS(level) false
+#endif
+
+// The compiled copies, best first.
+constexpr int kCopies = 4;
+int listCopies(Copy (&copies)[kCopies]) {
+  int count = 0;
+#if defined(ENTRAIN_COPY_v4)
+  copies[count++] = {"v4", v4::cpu::kernel, ENTRAIN_RUNS("x86-64-v4")};
+#endif
+#if defined(ENTRAIN_COPY_v3)
+  copies[count++] = {"v3", v3::cpu::kernel, ENTRAIN_RUNS("x86-64-v3")};
+#endif
+#if defined(ENTRAIN_COPY_v2)
+  copies[count++] = {"v2", v2::cpu::kernel, ENTRAIN_RUNS("x86-64-v2")};
+#endif
+#if defined(ENTRAIN_COPY_baseline)
+  copies[count++] = {"baseline", baseline::cpu::kernel, true};
+#endif
+  return count;
+}
+
 Copy choose() {
-#if defined(ENTRAIN_X86_COPIES)
+#if defined(__x86_64__)
   __builtin_cpu_init();
-  const Copy copies[] = {
-      {"v4", v4::cpu::kernel, bool(__builtin_cpu_supports("x86-64-v4"))},
-      {"v3", v3::cpu::kernel, bool(__builtin_cpu_supports("x86-64-v3"))},
-      {"v2", v2::cpu::kernel, true},
-  };
+#endif
+  Copy copies[kCopies];
+  const int count = listCopies(copies);
   const char* highest = std::getenv("ENTRAIN_INSTRUCTION_SET");
   bool allowed = highest == nullptr;
-  for (const Copy& copy : copies) {
-    allowed = allowed || std::strcmp(copy.name, highest) == 0;
-    if (allowed && copy.runsHere) return copy;
+  for (int i = 0; i < count; ++i) {
+    allowed = allowed || std::strcmp(copies[i].name, highest) == 0;
+    if (allowed && copies[i].runsHere) return copies[i];
   }
-  return copies[2];
-#else
-  return {"baseline", baseline::cpu::kernel, true};
-#endif
+  return {"none", [](int32_t, int32_t) -> CpuKernel { return nullptr; }, false};
 }
 
 const Copy& chosen() {

@@ -1,6 +1,7 @@
 // A task takes a block of rows. A row comes from memory once and is read again from the first-level
 // cache: for its mean, its variance and its output. Floor: bytes over bandwidth, 2 arrays forward
-// and 3 backward.
+// and 3 backward. One thread of a Zen 4 gives 17 and 16 GB/s in float32 (memcpy: 21), and 11 to 15
+// in the half types, where the conversions bound it (65536 rows of 512).
 #include "ops/layer_norm.h"
 
 #include "cpu/rows.h"

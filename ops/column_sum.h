@@ -7,6 +7,19 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
+// How both back ends read a matrix: a narrow one as fewer and wider rows, `fold` rows side by side,
+// so that neighbouring threads and lanes have neighbouring columns. The last row may be shorter.
+struct FoldedMatrix {
+  static constexpr int64_t kWidth = 256;  // columns of a folded matrix at least
+  int64_t fold, width, rows, elements;
+
+  HOST_DEVICE FoldedMatrix(int64_t rowCount, int64_t columns)
+      : fold(columns < kWidth ? (kWidth + columns - 1) / columns : 1),
+        width(fold * columns),
+        rows((rowCount + fold - 1) / fold),
+        elements(rowCount * columns) {}
+};
+
 template <class Real>
 struct ColumnSum {
   static constexpr const char* name = "columnSum";

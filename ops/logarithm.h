@@ -18,7 +18,8 @@ HOST_DEVICE Real logarithm(Real x) {
   constexpr Number kLeastNormal = Number(single ? 0x1p-126 : 0x1p-1022);
 
   const auto subnormal = less(x, Real(kLeastNormal));
-  const Real normal = x * select(subnormal, Real(Number(single ? 0x1p25 : 0x1p54)), Real(Number(1)));
+  const Real normal =
+      x * select(subnormal, Real(Number(single ? 0x1p25 : 0x1p54)), Real(Number(1)));
   const auto offset = toBits(normal) - kRootHalf;
   // The exponent as a number: an integer added to the bits of 1.5·2^23 (1.5·2^52).
   const auto exponentBits = offset >> kMantissa;

@@ -14,10 +14,13 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
+#include "ops/matrix_product.h"
 #include "ops/operation.h"
+#include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
+#include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 
 namespace entrain::inline ENTRAIN_ISA {
@@ -37,11 +40,15 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
+    MatrixProduct,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
-    TimeSliceForward, TimeSliceBackward>;
+    SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
+    TimeSliceForward, TimeSliceBackward,
+    WideMatrixProduct>;
 // clang-format on
 
 }  // namespace entrain::inline ENTRAIN_ISA

@@ -14,7 +14,7 @@ constexpr Lane<Real> kReductionLimit = kIsSingle<Real> ? Lane<Real>(1e5) : Lane<
 // 192 bits of 2/π, of which the first has the weight 2^-first; first >= -63.
 HOST_DEVICE void bitsOfTwoOverPi(int first, uint32_t (&window)[6]) {
   constexpr uint32_t kBits[] = {
-      0, 0,  // weights from 2^63 on
+      0,           0,  // weights from 2^63 on
       0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu,
       0xdebbc561u, 0xb7246e3au, 0x424dd2e0u, 0x06492eeau, 0x09d1921cu, 0xfe1deb1cu, 0xb129a73eu,
       0xe88235f5u, 0x2ebb4484u, 0xe99c7026u, 0xb45f7e41u, 0x3991d639u, 0x835339f4u, 0x9c845f8bu,

@@ -1,5 +1,6 @@
 // The elementary functions of ops/: the largest error in units of the last place over dense
-// samples, exceptional arguments, and scalar bits against vector bits. Fails when a bound is broken.
+// samples, exceptional arguments, and scalar bits against vector bits. Fails when a bound is
+// broken.
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -156,7 +157,8 @@ void checkExceptions() {
 void checkPhilox() {
   const struct {
     uint32_t key[2], counter[4], words[4];
-  } published[] = {  // Random123, kat_vectors
+  } published[] = {
+      // Random123, kat_vectors
       {{0, 0}, {0, 0, 0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
       {{0xffffffff, 0xffffffff},
        {0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},

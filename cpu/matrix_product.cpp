@@ -1,0 +1,52 @@
+// The matrix product: thin ones read their large operand once (cpu/matrix_thin.h), the others run
+// in tiles (cpu/matrix_tiles.h). No sum depends on the number of threads: only the output is
+// divided among them, and the inner dimension is cut by shape.
+#include "ops/matrix_product.h"
+
+#include "cpu/matrix_thin.h"
+#include "cpu/matrix_tiles.h"
+
+namespace entrain::inline ENTRAIN_ISA::cpu {
+
+namespace {
+
+// Without an inner dimension only bias and accumulation are left.
+template <class Storage, class Output>
+void addNothing(const MatrixProductOf<Storage, Output>& op, Context& context) {
+  using Real = Compute<Storage>;
+  context.forEach(op.rows, [&](int64_t row) {
+    for (int64_t column = 0; column < op.columns; ++column) {
+      Output& to = op.output[row * op.columns + column];
+      const Real sum = op.bias ? op.bias[column] : Real(0);
+      to = narrow<Output>(op.accumulate ? sum + widen(to) : sum);
+    }
+  });
+}
+
+template <class Storage, class Output>
+void multiply(const MatrixProductOf<Storage, Output>& op, Context& context) {
+  if (op.inner == 0) {
+    addNothing(op, context);
+  } else if (op.rows <= kThin || op.columns <= kThin) {
+    multiplyThin(op, context);
+  } else {
+    multiplyTiles(op, context);
+  }
+}
+
+}  // namespace
+
+template <class Real>
+void run(const MatrixProduct<Real>& op, Context& context) {
+  multiply<Real, Real>(op, context);
+}
+
+template <class Real>
+void run(const WideMatrixProduct<Real>& op, Context& context) {
+  multiply<Real, Compute<Real>>(op, context);
+}
+
+EXPORT_KERNELS(MatrixProduct)
+EXPORT_KERNELS(WideMatrixProduct)
+
+}  // namespace entrain::inline ENTRAIN_ISA::cpu
