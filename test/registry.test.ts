@@ -103,8 +103,9 @@ function weakSymbols(object: string): string[] {
   })
 }
 
-// DW.ref symbols are pointers that the exception tables need, not code.
+// Names that nm cannot demangle hold the copy's name behind its length. DW.ref symbols are pointers that
+// the exception tables need, not code.
 const isForeign =
   (copy: string) =>
   (name: string): boolean =>
-    !new RegExp(`\\b${copy}::`).test(name) && !name.startsWith('DW.ref.')
+    !new RegExp(`\\b${copy}::|\\d${copy}`).test(name) && !name.startsWith('DW.ref.')

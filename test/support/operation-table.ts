@@ -32,6 +32,8 @@ export interface Row {
   readonly anyLength?: readonly string[]
   /** Integers that are values, not sizes: out of range they are ERR_VALUE. */
   readonly values?: readonly string[]
+  /** Integers of which the largest are valid too. */
+  readonly unbounded?: readonly string[]
 }
 
 const real = (length: number, range?: readonly [number, number]): Wanted => ({
@@ -269,6 +271,7 @@ export const operationTable: Readonly<Record<string, Row>> = {
       step: 3,
       decoupled: true,
     }),
+    unbounded: ['step'],
   },
   add: { call: elementwise(['left', 'right'], 'output') },
   scale: {
@@ -295,6 +298,7 @@ export const operationTable: Readonly<Record<string, Row>> = {
       probability: 0.5,
     }),
     values: seedNames,
+    unbounded: ['position'],
   },
   dropoutBackward: {
     call: (scale) => ({
@@ -304,6 +308,7 @@ export const operationTable: Readonly<Record<string, Row>> = {
       probability: 0.5,
     }),
     values: seedNames,
+    unbounded: ['position'],
   },
   columnSum: {
     call: (scale) => ({
@@ -322,7 +327,6 @@ export const operationTable: Readonly<Record<string, Row>> = {
   gradientNormPart: {
     call: (scale) => ({ gradient: real(7 * scale), partial: float64(3), slot: 1 }),
     anyLength: ['gradient', 'partial'],
-    values: ['slot'],
   },
   gradientNorm: {
     call: () => ({ partial: float64(3, [0, 4]), norm: float64(1) }),
@@ -374,6 +378,7 @@ export const operationTable: Readonly<Record<string, Row>> = {
       maxNorm: 1,
       step: 2,
     }),
+    unbounded: ['step'],
   },
   siluForward: { call: elementwise(['input'], 'output') },
   siluBackward: { call: elementwise(['gradOutput', 'input'], 'gradInput') },
