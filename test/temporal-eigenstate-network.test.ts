@@ -122,6 +122,7 @@ onEveryDevice('TemporalEigenstateBlock', (device) => {
             const { output, coupled } = block.forward(inputs.get('x') as Tensor, {
               ...call(dtype),
               memory,
+              coupled: true,
             })
             return { y: output, ...(coupled && { coupled }) }
           }
