@@ -317,7 +317,7 @@ __global__ void __launch_bounds__(LayerNormTuning::totalWarps* kWarp)
 // Calls body of the packs a lane holds, 0 where the row is too wide for a warp.
 template <class Real, int kPacks = 1, class Body>
 void withPacks(int64_t width, const Body& body) {
-  if constexpr (kPacks * kElements<Real> > LayerNormTuning::heldElements || kPacks > 8) {
+  if constexpr (kPacks * kElements < Real >> LayerNormTuning::heldElements || kPacks > 8) {
     body(std::integral_constant<int, 0>{});
   } else if (width <= kPacks * kWarp * kElements<Real>) {
     body(std::integral_constant<int, kPacks>{});
@@ -338,8 +338,8 @@ template <class Real>
 void run(const LayerNormForward<Real>& op, Context& context) {
   using Tuning = LayerNormTuning;
   withPacks<Real>(op.width, [&](auto packs) {
-    const RowAccess access = rowAccess<Real>(op.width, op.input.data, op.weight.data, op.bias.data,
-                                             op.output.data);
+    const RowAccess access =
+        rowAccess<Real>(op.width, op.input.data, op.weight.data, op.bias.data, op.output.data);
     constexpr int kPacks = decltype(packs)::value;
     constexpr int kThreads = kPacks == 0 ? Tuning::wideThreads : Tuning::threads;
     const int64_t blocks = kPacks == 0 ? op.rows : ceilDivide(op.rows, Tuning::warps);
