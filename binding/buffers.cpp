@@ -26,8 +26,7 @@ double Buffers::add(Buffer buffer) {
     free_.pop_back();
   }
   // Generation 0 is never used: the number 0 is no handle.
-  buffer.generation = (slots_[slot].generation + 1) % kGenerations;
-  if (buffer.generation == 0) buffer.generation = 1;
+  buffer.generation = slots_[slot].generation + 1;
   slots_[slot] = buffer;
   return double(buffer.generation) * kSlotCount + double(slot);
 }
@@ -44,7 +43,8 @@ void Buffers::remove(double handle) {
   const uint32_t slot = slotOf(handle);
   slots_[slot].stream = nullptr;
   slots_[slot].data = nullptr;
-  free_.push_back(slot);
+  // A slot whose generations are used up is given up, so that no handle ever means two buffers.
+  if (slots_[slot].generation < kGenerations - 1) free_.push_back(slot);
 }
 
 }  // namespace entrain::binding

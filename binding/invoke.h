@@ -25,12 +25,26 @@ void invoke(int32_t index, const double* values, const Buffers& buffers) {
 
 struct InvokeSet {
   const char* name;
+  const char* firstField;  // whose dtype chooses the instantiation
   Invoke byDtype[kFloatDtypes] = {};
+};
+
+struct FirstField {
+  const char* name = nullptr;
+  template <class T>
+  void operator()(const char* field, T&) {
+    if (!name) name = field;
+  }
+  template <class T>
+  void optional(const char*, T&) {}
 };
 
 template <template <class> class Operation>
 InvokeSet invokeSet() {
-  InvokeSet set{Operation<float>::name, {}};
+  Operation<float> arguments{};
+  FirstField first;
+  arguments.fields(first);
+  InvokeSet set{Operation<float>::name, first.name, {}};
   forEachType(typename Operation<float>::Types{}, [&]<class Real>(TypeTag<Real>) {
     set.byDtype[int(DtypeOf<Real>::value)] = &invoke<Operation, Real>;
   });

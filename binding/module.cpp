@@ -95,6 +95,20 @@ napi_value bindArguments(napi_env env, napi_callback_info info) {
   });
 }
 
+// The instantiation for the dtype of the first argument; any one where there is no such tensor, which
+// it will say.
+Invoke invokeFor(const InvokeSet& set, const Environment& here) {
+  const Buffer* first = here.buffers.find(here.arguments[0]);
+  std::string dtypes;
+  for (int dtype = 0; dtype < kFloatDtypes; ++dtype) {
+    if (!set.byDtype[dtype]) continue;
+    if (!first || first->dtype == Dtype(dtype)) return set.byDtype[dtype];
+    dtypes += (dtypes.empty() ? "" : " or ") + std::string(dtypeName(Dtype(dtype)));
+  }
+  throw runtime::Error("ERR_DTYPE", std::string(set.name) + ": " + set.firstField + " must be " +
+                                        dtypes + ", got " + dtypeName(first->dtype));
+}
+
 // invoke(operation): runs an operation with the arguments in the bound array.
 napi_value invokeOperation(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
@@ -102,17 +116,11 @@ napi_value invokeOperation(napi_env env, napi_callback_info info) {
     int32_t operation = -1;
     check(napi_get_value_int32(env, arguments.values[0], &operation));
     Environment& here = environment(env);
-    const InvokeSet& set = invokeTable(Operations{})[operation];
-    const Buffer* first = here.buffers.find(here.arguments[0]);
-    const int dtype = first ? int(first->dtype) : int(Dtype::float32);
-    const Invoke invoke = dtype < kFloatDtypes ? set.byDtype[dtype] : nullptr;
-    if (!invoke) {
-      throw runtime::Error("ERR_DTYPE", std::string(set.name) +
-                                            ": the first tensor must be of a type that "
-                                            "the operation exists for, got " +
-                                            dtypeName(Dtype(dtype)));
+    if (operation < 0 || operation >= Operations::size || !here.arguments) {
+      throw runtime::Error("ERR_NATIVE", "invoke: operation must be one of signatures(), got " +
+                                             std::to_string(operation));
     }
-    invoke(operation, here.arguments, here.buffers);
+    invokeFor(invokeTable(Operations{})[operation], here)(operation, here.arguments, here.buffers);
     return nullptr;
   });
 }
@@ -211,17 +219,22 @@ napi_value upload(napi_env env, napi_callback_info info) {
   });
 }
 
-// download(handle): a promise of an ArrayBuffer with the buffer's bytes.
+// download(handle, to: ArrayBuffer): a promise of that array, filled with the buffer's bytes. JavaScript
+// makes the array, because only there its memory may be lacking without ending the process.
 napi_value download(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
-    const Arguments<1> arguments(env, info);
+    const Arguments<2> arguments(env, info);
     Environment& here = environment(env);
     const Buffer& buffer = bufferOf(here, arguments.number(0), "data");
     void* data = nullptr;
-    napi_value result;
-    check(napi_create_arraybuffer(env, size_t(buffer.bytes()), &data, &result));
+    size_t length = 0;
+    check(napi_get_arraybuffer_info(env, arguments.values[1], &data, &length));
+    if (int64_t(length) != buffer.bytes()) {
+      throw runtime::Error("ERR_SHAPE", "data: array must be " + std::to_string(buffer.bytes()) +
+                                            " bytes, got " + std::to_string(length));
+    }
     // Only this promise knows the array until it is settled, so its memory stays where it is.
-    return here.promise(result, [&](runtime::Completion done) {
+    return here.promise(arguments.values[1], [&](runtime::Completion done) {
       buffer.stream->download(data, buffer.data, buffer.bytes(), std::move(done));
     });
   });

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdio>
 #include <string>
 
 #include "binding/buffers.h"
@@ -45,7 +46,11 @@ class Unpacker {
     if (!std::isfinite(number)) fail("ERR_VALUE", name, "a finite number", number);
     value = number;
   }
-  void operator()(const char*, bool& value) { value = *values_++ != 0; }
+  void operator()(const char* name, bool& value) {
+    const double number = *values_++;
+    if (!(number == 0 || number == 1)) fail("ERR_VALUE", name, "true or false", number);
+    value = number == 1;
+  }
 
   // The stream that all buffers share.
   runtime::Stream* stream() const { return stream_; }
@@ -61,15 +66,24 @@ class Unpacker {
     }
     if (stream_ && stream_ != buffer.stream) {
       throw runtime::Error("ERR_DEVICE", std::string(operation_) + ": " + name +
-                                             " must be on the device of the other arguments");
+                                             " must be on " + deviceName(device_) +
+                                             " like the arguments before, got " +
+                                             deviceName(buffer.device));
     }
     stream_ = buffer.stream;
+    device_ = buffer.device;
     view = {static_cast<T*>(buffer.data), buffer.length};
   }
   [[noreturn]] void missing(const char* name, double handle) const {
-    if (handle == 0 || std::isnan(handle)) fail("ERR_SHAPE", name, "a tensor", handle);
-    throw runtime::Error("ERR_DISPOSED", std::string(operation_) + ": " + name +
-                                             " must be alive, got a disposed tensor");
+    const std::string prefix = std::string(operation_) + ": " + name;
+    if (handle == 0) throw runtime::Error("ERR_DTYPE", prefix + " must be a tensor, got none");
+    if (std::isnan(handle)) {
+      throw runtime::Error("ERR_DTYPE", prefix + " must be a tensor, got something else");
+    }
+    throw runtime::Error("ERR_DISPOSED", prefix + " must be alive, got a disposed tensor");
+  }
+  static std::string deviceName(int device) {
+    return device < 0 ? "cpu" : "cuda:" + std::to_string(device);
   }
   [[noreturn]] void fail(const char* code, const char* name, const char* rule, double got) const {
     char text[40];
@@ -82,6 +96,7 @@ class Unpacker {
   const double* values_;
   const Buffers& buffers_;
   runtime::Stream* stream_ = nullptr;
+  int device_ = 0;
 };
 
 // Collects what signatures() tells JavaScript about an operation.

@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -33,12 +35,23 @@ class CpuStream final : public Stream {
   CpuStream() : context_(ThreadPool::instance()), thread_([this] { serve(); }) {}
   ~CpuStream() override { CpuStream::close(); }
 
-  void* allocate(int64_t bytes) override { return memory_.allocate(bytes); }
+  void* allocate(int64_t bytes) override {
+    if (void* memory = memory_.allocate(bytes)) return memory;
+    const MemoryStatistics before = memory_.statistics();
+    trim();
+    if (void* memory = memory_.allocate(bytes)) return memory;
+    throw Error("ERR_OUT_OF_MEMORY",
+                "allocate: cpu must have " + std::to_string(bytes) + " bytes left, got none (live " +
+                    std::to_string(before.live) + ", cached " + std::to_string(before.cached) + ")");
+  }
   // Work already queued runs before any work that could be given this memory again.
   void release(void* memory, int64_t bytes) override { memory_.release(memory, bytes); }
   MemoryStatistics memory() const override { return memory_.statistics(); }
+  // Waits, because queued work may still use what was released.
   void trim() override {
-    synchronize();
+    std::promise<void> reached;
+    pushWork([&] { reached.set_value(); });
+    reached.get_future().wait();
     memory_.trim();
   }
 
@@ -128,8 +141,8 @@ class CpuStream final : public Stream {
   void serve() {
     Task task;
     while (next(task)) {
-      context_.begin(task.operation);
       try {
+        context_.begin(task.operation);
         if (task.kernel) {
           task.kernel(task.arguments, context_);
         } else {

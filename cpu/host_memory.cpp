@@ -6,8 +6,6 @@
 #include <bit>
 #include <cstdlib>
 
-#include "ops/errors.h"
-
 namespace entrain::runtime {
 
 namespace {
@@ -49,17 +47,7 @@ void* HostMemory::allocate(int64_t bytes) {
     statistics_.cached -= size;
   } else {
     memory = take(size);
-    if (!memory) {
-      const int64_t cached = statistics_.cached;
-      trim();
-      memory = take(size);
-      if (!memory) {
-        throw Error("ERR_OUT_OF_MEMORY", "allocate: cpu has no " + std::to_string(bytes) +
-                                             " bytes left (live " +
-                                             std::to_string(statistics_.live) + ", cached " +
-                                             std::to_string(cached) + ")");
-      }
-    }
+    if (!memory) return nullptr;
   }
   statistics_.live += size;
   statistics_.peak = std::max(statistics_.peak, statistics_.live);

@@ -12,7 +12,7 @@ class HostMemory {
  public:
   ~HostMemory();
 
-  // 64-byte aligned, uninitialised; throws Error ERR_OUT_OF_MEMORY.
+  // 64-byte aligned, uninitialised; null where the system has none left.
   void* allocate(int64_t bytes);
   void release(void* memory, int64_t bytes);
   void trim();

@@ -1,5 +1,7 @@
 // Checks of arguments that happen before anything is allocated. The addon checks again what it can see.
-import { DtypeError, ShapeError, ValueError } from './errors.js'
+import type { Device } from './device.js'
+import type { Dtype } from './dtype.js'
+import { DeviceError, DtypeError, ShapeError, ValueError } from './errors.js'
 import type { Tensor } from './tensor.js'
 
 /**
@@ -24,6 +26,40 @@ export function expectShape(
     )
   }
   return tensor.shape
+}
+
+/** Throws unless `tensor` is alive and of the shape of `other`. @internal */
+export function expectSameShape(
+  operation: string,
+  name: string,
+  tensor: Tensor,
+  { shape }: Tensor,
+): void {
+  expectShape(operation, name, tensor, Object.fromEntries(shape.map((size, i) => [`size ${i}`, size])))
+}
+
+/** Throws unless `tensor` is of a dtype and on a device. @internal */
+export function expectKind(
+  operation: string,
+  name: string,
+  tensor: Tensor,
+  { dtype, device }: { dtype: Dtype; device: Device },
+): void {
+  assertTensor(operation, name, tensor)
+  if (tensor.dtype !== dtype) {
+    throw new DtypeError(`${operation}: ${name} must be ${dtype}, got ${tensor.dtype}`)
+  }
+  if (tensor.device !== device) {
+    throw new DeviceError(`${operation}: ${name} must be on ${device}, got ${tensor.device}`)
+  }
+}
+
+/** Throws unless `tensor` is of a floating dtype. @internal */
+export function expectFloat(operation: string, name: string, tensor: Tensor): void {
+  assertTensor(operation, name, tensor)
+  if (tensor.dtype === 'int32' || tensor.dtype === 'uint8') {
+    throw new DtypeError(`${operation}: ${name} must be of a floating type, got ${tensor.dtype}`)
+  }
 }
 
 /** Throws unless `tensor` is a live tensor. @internal */

@@ -50,7 +50,7 @@ interface Addon {
   allocate(device: number, dtype: number, length: number): number
   release(handle: number): void
   upload(handle: number, bytes: Uint8Array): void
-  download(handle: number): Promise<ArrayBuffer>
+  download(handle: number, to: ArrayBuffer): Promise<ArrayBuffer>
   copyBuffer(to: number, from: number): void
   fillZero(handle: number): void
   synchronize(device: number): Promise<void>
@@ -120,6 +120,25 @@ export interface Handled {
   readonly handle: number
 }
 
+// Outputs whose operation is not queued yet. Should it fail, nobody else knows them.
+const unfinished: Disposable[] = []
+
+/** Notes memory that the next operation will write and that goes with it if it fails. @internal */
+export function expectUse(output: Disposable): void {
+  unfinished.push(output)
+}
+
+/** Ends that: what was noted belongs to its makers from now on. @internal */
+export function used(): void {
+  unfinished.length = 0
+}
+
+/** Disposes what was noted, and gives the error its class. @internal */
+export function abandonOutputs(error: unknown): unknown {
+  for (const output of unfinished.splice(0)) output[Symbol.dispose]()
+  return fromNative(error)
+}
+
 /** A value of an operation's argument; absent optional tensors are null. @internal */
 export type Argument = Handled | number | boolean | null
 
@@ -158,19 +177,20 @@ export function operation<const Names extends readonly string[]>(
   }
   const count = fields.length
   return (values) => {
-    if (index < 0) resolveOperation()
     const named = values as Readonly<Record<string, Argument | undefined>>
-    for (let i = 0; i < count; ++i) {
-      const value = named[fields[i] as string]
-      if (typeof value === 'object' && value !== null) argumentValues[i] = value.handle
-      else if (typeof value === 'number') argumentValues[i] = isTensor[i] ? Number.NaN : value
-      else if (typeof value === 'boolean') argumentValues[i] = value ? 1 : 0
-      else argumentValues[i] = isTensor[i] ? 0 : Number.NaN
-    }
     try {
+      if (index < 0) resolveOperation()
+      for (let i = 0; i < count; ++i) {
+        const value = named[fields[i] as string]
+        if (typeof value === 'object' && value !== null) argumentValues[i] = value.handle
+        else if (typeof value === 'number') argumentValues[i] = isTensor[i] ? Number.NaN : value
+        else if (typeof value === 'boolean') argumentValues[i] = value ? 1 : 0
+        else argumentValues[i] = isTensor[i] ? 0 : Number.NaN
+      }
       addon?.invoke(index)
     } catch (error) {
-      throw fromNative(error)
+      throw abandonOutputs(error)
     }
+    used()
   }
 }

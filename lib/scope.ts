@@ -8,6 +8,7 @@ export class Scope implements Disposable, AsyncDisposable {
   readonly #tensors = new Set<Tensor>()
   readonly #outer: Context
   #entered = false
+  #closed = false
 
   /** @internal */
   constructor(outer: Context) {
@@ -16,6 +17,11 @@ export class Scope implements Disposable, AsyncDisposable {
 
   /** @internal */
   add(tensor: Tensor): void {
+    if (this.#closed) {
+      // Who awaited a function that opened and ended a scope still has that scope as its current one.
+      this.#outer.scope?.add(tensor)
+      return
+    }
     tensor.owner = this
     this.#tensors.add(tensor)
   }
@@ -44,6 +50,7 @@ export class Scope implements Disposable, AsyncDisposable {
   dispose(): void {
     for (const tensor of this.#tensors) tensor.dispose()
     this.#tensors.clear()
+    this.#closed = true
     if (this.#entered) contextStorage.enterWith(this.#outer)
     this.#entered = false
   }

@@ -1,7 +1,7 @@
 // The tape: which operation made which tensor, and how gradients flow back through it. The nodes are
 // the hand-written operations, so what is fused in a kernel is one node here.
 import { currentContext } from './context.js'
-import { DtypeError, ShapeError, ValueError } from './errors.js'
+import { DeviceError, DtypeError, ShapeError, ValueError } from './errors.js'
 import { addInPlace } from './operations/add.js'
 import { collect, onesLike, type Tensor } from './tensor.js'
 
@@ -77,6 +77,12 @@ export function backward(root: Tensor, gradient?: Tensor): void {
   }
   if (gradient && gradient.dtype !== root.dtype) {
     throw new DtypeError(`backward: gradient must be ${root.dtype}, got ${gradient.dtype}`)
+  }
+  gradient?.assertAlive('backward', 'gradient')
+  if (gradient && gradient.device !== root.device) {
+    throw new DeviceError(
+      `backward: gradient must be on ${root.device}, got one on ${gradient.device}`,
+    )
   }
   const gradients = new Map<Tensor, Tensor>()
   // Leaves keep their gradients beyond any scope: they belong to the leaf until the optimizer takes them.

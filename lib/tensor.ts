@@ -1,9 +1,9 @@
 // Tensors: typed arrays in a device's memory.
 import { type Context, currentContext } from './context.js'
 import { type Device, type DeviceName, device as deviceOf, settled } from './device.js'
-import { type DataOf, type Dtype, decode, dtypeCodes, encode } from './dtype.js'
-import { DisposedError, DtypeError, ShapeError } from './errors.js'
-import { guarded, native } from './native.js'
+import { type DataOf, type Dtype, decode, dtypeBytes, dtypeCodes, encode } from './dtype.js'
+import { DisposedError, DtypeError, OutOfMemoryError, ShapeError } from './errors.js'
+import { abandonOutputs, expectUse, guarded, native, used } from './native.js'
 import type { Scope } from './scope.js'
 import { backward, type Node, record } from './tape.js'
 
@@ -35,13 +35,16 @@ const abandoned = new FinalizationRegistry<number>((handle) => native().release(
 // synchronous, so a plain variable is enough.
 let collector: Tensor[] | null = null
 
-/** Runs `body` and gives the tensors that it made. @internal */
+/** Runs `body` and gives the tensors that it made; disposes them if it throws. @internal */
 export function collect<T>(body: () => T): { result: T; made: Tensor[] } {
   const outer = collector
   const made: Tensor[] = []
   collector = made
   try {
     return { result: body(), made }
+  } catch (error) {
+    for (const tensor of made) tensor.dispose()
+    throw error
   } finally {
     collector = outer
   }
@@ -100,7 +103,7 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
     return this.#disposed
   }
 
-  /** Uninitialised memory. @internal */
+  /** Uninitialised memory, which goes again if the operation that should write it fails. @internal */
   static empty<D extends Dtype>(
     shape: readonly number[],
     dtype: D,
@@ -112,13 +115,13 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
     try {
       handle = native().allocate(on.index, dtypeCodes[dtype], length)
     } catch (error) {
-      throw guarded(() => {
-        throw error
-      })
+      throw abandonOutputs(error)
     }
     const storage = new Storage(handle)
     abandoned.register(storage, handle)
-    return new Tensor(storage, dtype, shape, length, on, requiresGrad, currentContext())
+    const made = new Tensor(storage, dtype, shape, length, on, requiresGrad, currentContext())
+    if (length > 0) expectUse(made)
+    return made
   }
 
   /** Uninitialised memory of the shape, dtype and device of another tensor. @internal */
@@ -146,7 +149,7 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
 
   #download(): Promise<ArrayBuffer> {
     this.assertAlive('data')
-    return settled(guarded(() => native().download(this.handle)))
+    return settled(guarded(() => native().download(this.handle, hostBytes(this))))
   }
 
   /** Overwrites the elements. `data` has one number for each element. */
@@ -155,13 +158,14 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
     if (data.length !== this.length) {
       throw new ShapeError(`set: data must be ${this.length} numbers, got ${data.length}`)
     }
-    guarded(() => native().upload(this.handle, encode(data, this.dtype)))
+    this.setBytes(encode(data, this.dtype))
   }
 
   /** Overwrites the elements with bytes as they are stored. @internal */
   setBytes(bytes: Uint8Array): void {
     this.assertAlive('set')
     guarded(() => native().upload(this.handle, bytes))
+    used()
   }
 
   /**
@@ -183,6 +187,7 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
 
   /** The same memory as a tensor of its own, outside the tape. */
   detach(): Tensor<D> {
+    this.assertAlive('detach')
     return this.alias(this.shape)
   }
 
@@ -243,6 +248,9 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
 
 /** The product of the sizes; throws where they are no sizes. @internal */
 export function elements(shape: readonly number[]): number {
+  if (!Array.isArray(shape)) {
+    throw new ShapeError(`tensor: shape must be an array of sizes, got ${String(shape)}`)
+  }
   let product = 1
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0) {
@@ -266,6 +274,9 @@ export function tensor<D extends Dtype = 'float32'>(
   data: ArrayLike<number>,
   options: TensorOptions & { dtype?: D } = {},
 ): Tensor<D> {
+  if (typeof data !== 'object' || typeof data?.length !== 'number') {
+    throw new DtypeError(`tensor: data must be an array of numbers, got ${String(data)}`)
+  }
   const { shape = [data.length], dtype = 'float32' as D, requiresGrad = false } = options
   assertDtype(dtype)
   if (elements(shape) !== data.length) {
@@ -273,8 +284,9 @@ export function tensor<D extends Dtype = 'float32'>(
       `tensor: data must be ${elements(shape)} numbers for shape [${shape}], got ${data.length}`,
     )
   }
+  const bytes = encode(data, dtype)
   const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
-  if (data.length > 0) guarded(() => native().upload(made.handle, encode(data, dtype)))
+  if (data.length > 0) filled(() => made.setBytes(bytes))
   return made
 }
 
@@ -285,8 +297,9 @@ export function zeros<D extends Dtype = 'float32'>(
 ): Tensor<D> {
   const { dtype = 'float32' as D, requiresGrad = false } = options
   assertDtype(dtype)
+  elements(shape)
   const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
-  guarded(() => native().fillZero(made.handle))
+  filled(() => native().fillZero(made.handle))
   return made
 }
 
@@ -295,6 +308,26 @@ export function onesLike(other: Tensor): Tensor {
   const made = Tensor.like(other)
   made.setBytes(encode(new Float64Array(other.length).fill(1), other.dtype))
   return made
+}
+
+// Memory that could not be filled is of no use to anyone.
+function filled(fill: () => void): void {
+  try {
+    fill()
+    used()
+  } catch (error) {
+    throw abandonOutputs(error)
+  }
+}
+
+// What a read arrives in. The engine would end the process if the addon asked for too much.
+function hostBytes({ length, dtype }: Tensor): ArrayBuffer {
+  const bytes = length * dtypeBytes[dtype]
+  try {
+    return new ArrayBuffer(bytes)
+  } catch (error) {
+    throw new OutOfMemoryError(`data: ${bytes} bytes must fit into memory, got ${error}`)
+  }
 }
 
 function assertDtype(dtype: string): void {

@@ -40,8 +40,8 @@ struct EmbeddingForward {
     check.shape("output", output, {countSize, widthSize});
     if (positions) {
       const int64_t length = positions.length / width;
-      check.shape("positions", positions, {{"length", length}, widthSize});
-      check.rule(length >= time, "positions", "of at least `time` rows", double(length));
+      const Size rows = {"rows (at least time)", length < time ? time : length};
+      check.shape("positions", positions, {rows, widthSize});
     }
   }
 };
@@ -83,8 +83,8 @@ struct EmbeddingBackward {
     check.shape("gradTable", gradTable, {{"vocabulary", vocabulary}, widthSize});
     if (gradPositions) {
       const int64_t length = gradPositions.length / width;
-      check.shape("gradPositions", gradPositions, {{"length", length}, widthSize});
-      check.rule(length >= time, "gradPositions", "of at least `time` rows", double(length));
+      const Size rows = {"rows (at least time)", length < time ? time : length};
+      check.shape("gradPositions", gradPositions, {rows, widthSize});
     }
   }
 };

@@ -77,14 +77,19 @@ export class TemporalEigenstateNetwork implements Disposable {
     const { vocabulary, width, layers, positions, seed, precision } = this.options
     const dtype = precision === 'float64' ? 'float64' : 'float32'
     const parameters = new Parameters({ device: this.device, dtype, seed })
-    parameters.add('embedding', [vocabulary, width], { normal: 0.02 })
-    if (positions > 0) parameters.add('positions', [positions, width], { normal: 0.02 })
-    this.#blocks = Array.from(
-      { length: layers },
-      (_, layer) => new TemporalEigenstateBlock(parameters, { ...this.options, layer, layers }),
-    )
-    parameters.add('normWeight', [width], { constant: 1 })
-    parameters.add('normBias', [width], { constant: 0 })
+    try {
+      parameters.add('embedding', [vocabulary, width], { normal: 0.02 })
+      if (positions > 0) parameters.add('positions', [positions, width], { normal: 0.02 })
+      this.#blocks = Array.from(
+        { length: layers },
+        (_, layer) => new TemporalEigenstateBlock(parameters, { ...this.options, layer, layers }),
+      )
+      parameters.add('normWeight', [width], { constant: 1 })
+      parameters.add('normBias', [width], { constant: 0 })
+    } catch (error) {
+      parameters.dispose()
+      throw error
+    }
     this.#parameters = parameters
   }
 

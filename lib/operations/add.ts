@@ -1,4 +1,4 @@
-import { expectShape } from '../check.js'
+import { assertTensor, expectSameShape } from '../check.js'
 import { operation } from '../native.js'
 import { record } from '../tape.js'
 import { Tensor } from '../tensor.js'
@@ -11,8 +11,8 @@ const forward = operation('add', ['left', 'right', 'output'] as const)
  * @throws ShapeError, DtypeError, DeviceError, DisposedError. Deterministic.
  */
 export function add(left: Tensor, right: Tensor): Tensor {
-  const sizes = Object.fromEntries(left.shape.map((size, i) => [`size ${i}`, size]))
-  expectShape('add', 'right', right, sizes)
+  assertTensor('add', 'left', left)
+  expectSameShape('add', 'right', right, left)
   const output = Tensor.like(left)
   forward({ left, right, output })
   return record({ left, right }, { output }, ({ output: gradOutput }) => ({

@@ -1,4 +1,4 @@
-import { expectShape } from '../check.js'
+import { assertTensor, expectShape } from '../check.js'
 import { computeDtype } from '../dtype.js'
 import { ShapeError } from '../errors.js'
 import { operation } from '../native.js'
@@ -47,6 +47,8 @@ export function blockDiagonal({
   coupling,
   transpose = false,
 }: BlockDiagonalOptions): Tensor {
+  assertTensor('blockDiagonal', 'coupling', coupling)
+  assertTensor('blockDiagonal', 'input', input)
   const [heads = 0, size = 0] = expectShape('blockDiagonal', 'coupling', coupling, {
     heads: -1,
     size: -1,

@@ -1,3 +1,4 @@
+import { assertTensor } from '../check.js'
 import { computeDtype, type FloatDtype } from '../dtype.js'
 import { DtypeError } from '../errors.js'
 import { operation } from '../native.js'
@@ -18,6 +19,7 @@ const casts = {
  * @throws DtypeError if either type is not a floating one. Deterministic.
  */
 export function cast(input: Tensor, dtype: FloatDtype): Tensor {
+  assertTensor('cast', 'input', input)
   if (input.dtype === dtype) return input
   if (!Object.hasOwn(casts, dtype)) {
     throw new DtypeError(

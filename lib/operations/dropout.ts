@@ -1,4 +1,4 @@
-import { expectInteger, expectNumber, expectShape } from '../check.js'
+import { expectFloat, expectInteger, expectKind, expectNumber, expectSameShape } from '../check.js'
 import { operation } from '../native.js'
 import { record } from '../tape.js'
 import { Tensor } from '../tensor.js'
@@ -42,12 +42,13 @@ export function residualDropout(options: DropoutOptions & { residual: Tensor }):
 
 function dropped(name: string, options: DropoutOptions, residual: Tensor | null): Tensor {
   const { input, probability, seed, stream = 0, step = 0 } = options
+  expectFloat(name, 'input', input)
   expectNumber(name, 'probability', probability, { low: 0, high: 1 - 2 ** -24 })
   expectInteger(name, 'stream', stream, 0)
   expectInteger(name, 'step', step, 0)
   if (residual) {
-    const sizes = Object.fromEntries(input.shape.map((size, i) => [`size ${i}`, size]))
-    expectShape(name, 'residual', residual, sizes)
+    expectSameShape(name, 'residual', residual, input)
+    expectKind(name, 'residual', residual, input)
   }
   // Every step has its own run of positions; one position gives the numbers of four elements.
   const position = step * Math.ceil(input.length / 4)

@@ -1,5 +1,5 @@
 // The recurrence of Temporal Eigenstate Networks: complex, diagonal, fixed or selective.
-import { expectInteger, expectNumber, expectShape } from '../check.js'
+import { assertTensor, expectFloat, expectInteger, expectKind, expectNumber, expectShape } from '../check.js'
 import { computeDtype } from '../dtype.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { operation } from '../native.js'
@@ -178,6 +178,7 @@ function eigenstateScanBackward(
 export function eigenstateStep(options: EigenstateScanOptions): Tensor {
   const time = (tensor: Tensor): Tensor =>
     tensor.reshape([tensor.shape[0] ?? 0, 1, ...tensor.shape.slice(1)])
+  assertTensor('eigenstateStep', 'input', options.input)
   return eigenstateScan({
     ...options,
     input: time(options.input),
@@ -198,6 +199,10 @@ function prepare(name: string, options: EigenstateScanOptions) {
     : (['logDecay', 'frequency'] as const)
   const [channels = 0] = expectShape(name, names[0], logDecay, { channels: -1 })
   expectShape(name, names[1], frequency, { channels })
+  expectFloat(name, 'input', input)
+  const wide = { dtype: computeDtype(input.dtype), device: input.device }
+  expectKind(name, names[0], logDecay, wide)
+  expectKind(name, names[1], frequency, wide)
   const planes = realInput ? channels : 2 * channels
   const [batch = 0, time = 0] = expectShape(name, 'input', input, {
     batch: -1,

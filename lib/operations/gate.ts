@@ -1,5 +1,6 @@
-import { expectShape } from '../check.js'
+import { assertTensor, expectSameShape, expectShape } from '../check.js'
 import { computeDtype } from '../dtype.js'
+import { ShapeError } from '../errors.js'
 import { operation } from '../native.js'
 import { differentiable, record } from '../tape.js'
 import { Tensor } from '../tensor.js'
@@ -44,7 +45,12 @@ export interface GateOptions {
  */
 export function gate({ value, gate, bias }: GateOptions): Tensor {
   const [width = 0] = expectShape('gate', 'bias', bias, { width: -1 })
-  const call = { rows: width > 0 ? value.length / width : 0, width }
+  assertTensor('gate', 'value', value)
+  if (width < 1 || value.shape.at(-1) !== width) {
+    throw new ShapeError(`gate: value must be of shape (…, width = ${width}), got [${value.shape}]`)
+  }
+  expectSameShape('gate', 'gate', gate, value)
+  const call = { rows: value.length / width, width }
   const output = Tensor.like(value)
   forward({ value, gate, bias, output, ...call })
   return record({ value, gate, bias }, { output }, ({ output: gradOutput }) => {

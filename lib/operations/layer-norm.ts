@@ -1,4 +1,4 @@
-import { expectNumber, expectShape } from '../check.js'
+import { assertTensor, expectNumber, expectShape } from '../check.js'
 import { computeDtype } from '../dtype.js'
 import { ShapeError } from '../errors.js'
 import { operation } from '../native.js'
@@ -53,6 +53,7 @@ export interface LayerNormOptions {
 export function layerNorm({ input, weight, bias, epsilon = 1e-5 }: LayerNormOptions): Tensor {
   const [width = 0] = expectShape('layerNorm', 'weight', weight, { width: -1 })
   expectShape('layerNorm', 'bias', bias, { width })
+  assertTensor('layerNorm', 'input', input)
   expectNumber('layerNorm', 'epsilon', epsilon, { low: 0 })
   if (width < 1 || input.shape.at(-1) !== width) {
     throw new ShapeError(

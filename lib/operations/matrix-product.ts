@@ -1,5 +1,5 @@
 // Matrix products and the linear layer on them.
-import { expectShape } from '../check.js'
+import { expectFloat, expectKind, expectShape } from '../check.js'
 import { computeDtype } from '../dtype.js'
 import { ShapeError } from '../errors.js'
 import { operation } from '../native.js'
@@ -127,12 +127,18 @@ export function linear({ input, weight, bias = null }: LinearOptions): Tensor {
     columns: -1,
     inner: -1,
   })
+  expectFloat('linear', 'input', input)
+  expectKind('linear', 'weight', weight, input)
   if (input.shape.at(-1) !== inner) {
     throw new ShapeError(
       `linear: input must be of shape (…, inner = ${inner}), got [${input.shape}]`,
     )
   }
-  if (bias) expectShape('linear', 'bias', bias, { columns })
+  if (bias) {
+    expectShape('linear', 'bias', bias, { columns })
+    const { device, dtype } = input
+    expectKind('linear', 'bias', bias, { device, dtype: computeDtype(dtype) })
+  }
   const rows = inner > 0 ? input.length / inner : 0
   const output = Tensor.empty([...input.shape.slice(0, -1), columns], input.dtype, input.device)
   const call = { rows, columns, inner }

@@ -1,4 +1,4 @@
-import { expectInteger, expectShape } from '../check.js'
+import { assertTensor, expectInteger, expectSameShape } from '../check.js'
 import { ShapeError } from '../errors.js'
 import { operation } from '../native.js'
 import { record } from '../tape.js'
@@ -46,18 +46,13 @@ export interface ScaledSumOptions {
  */
 export function scaledSum(options: ScaledSumOptions): Tensor {
   const { value, weight, index, base = null, sigmoid = false } = options
+  assertTensor('scaledSum', 'value', value)
+  assertTensor('scaledSum', 'weight', weight)
   expectInteger('scaledSum', 'index', index, 0)
   if (index >= weight.length) {
     throw new ShapeError(`scaledSum: index must be below ${weight.length}, got ${index}`)
   }
-  if (base) {
-    expectShape(
-      'scaledSum',
-      'base',
-      base,
-      Object.fromEntries(value.shape.map((size, i) => [`size ${i}`, size])),
-    )
-  }
+  if (base) expectSameShape('scaledSum', 'base', base, value)
   const output = Tensor.like(value)
   if (output.length > 0) forward({ value, weight, base, output, index, sigmoid })
   return record({ value, weight, base }, { output }, ({ output: gradOutput }) => {

@@ -1,3 +1,4 @@
+import { assertTensor } from '../check.js'
 import { operation } from '../native.js'
 import { record } from '../tape.js'
 import { Tensor } from '../tensor.js'
@@ -15,6 +16,7 @@ const backward = operation('siluBackward', ['gradOutput', 'input', 'gradInput'] 
  * @throws DtypeError, DisposedError. Deterministic. Source: arXiv:1606.08415.
  */
 export function silu(input: Tensor): Tensor {
+  assertTensor('silu', 'input', input)
   const output = Tensor.like(input)
   forward({ input, output })
   return record({ input }, { output }, ({ output: gradOutput }) => ({

@@ -46,10 +46,9 @@ class AdamBase extends Optimizer {
     options: AdamOptions,
     defaults: { weightDecay: number; decoupled: boolean },
   ) {
-    super(name, parameters, { learningRate: 1e-3, ...options })
     const [beta1, beta2] = options.betas ?? [0.9, 0.999]
     const below1 = { low: 0, high: 1 - 2 ** -24 }
-    this.#options = {
+    const checked = {
       beta1: expectNumber(name, 'betas', beta1, below1),
       beta2: expectNumber(name, 'betas', beta2, below1),
       epsilon: expectNumber(name, 'epsilon', options.epsilon ?? 1e-8, { low: 0 }),
@@ -58,6 +57,8 @@ class AdamBase extends Optimizer {
       }),
       decoupled: defaults.decoupled,
     }
+    super(name, parameters, { learningRate: 1e-3, ...options })
+    this.#options = checked
     this.#first = moments(parameters)
     this.#second = moments(parameters)
   }

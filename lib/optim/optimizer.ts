@@ -1,5 +1,5 @@
 // What all optimisers share: their parameters, the norm of all gradients, clipping.
-import { expectNumber } from '../check.js'
+import { assertTensor, expectNumber } from '../check.js'
 import { ValueError } from '../errors.js'
 import { operation } from '../native.js'
 import { type Tensor, zeros } from '../tensor.js'
@@ -39,6 +39,7 @@ export abstract class Optimizer implements Disposable {
     if (parameters.length === 0)
       throw new ValueError(`${name}: parameters must hold at least one tensor, got none`)
     for (const parameter of parameters) {
+      assertTensor(name, 'parameters', parameter)
       if (!parameter.requiresGrad)
         throw new ValueError(`${name}: parameters must require gradients, got ${parameter}`)
     }
@@ -62,6 +63,11 @@ export abstract class Optimizer implements Disposable {
     if (!this.parameters.some((parameter) => parameter.grad)) {
       throw new ValueError('step: parameters must have gradients, got none: call backward first')
     }
+    // Before anything is changed: a step happens wholly or not at all.
+    for (const tensor of [...this.parameters, ...this.state().values()]) {
+      tensor.assertAlive('step', 'parameters and state')
+    }
+    for (const { grad } of this.parameters) grad?.assertAlive('step', 'gradient')
     ++this.steps
     if (this.#partial && this.#norm) {
       for (const [slot, { grad }] of this.parameters.entries()) {

@@ -34,9 +34,11 @@ export class Sgd extends Optimizer {
   readonly #weightDecay: number
 
   constructor(parameters: readonly Tensor[], options: SgdOptions = {}) {
+    const momentum = expectNumber('Sgd', 'momentum', options.momentum ?? 0, { low: 0, high: 1 })
+    const weightDecay = expectNumber('Sgd', 'weightDecay', options.weightDecay ?? 0, { low: 0 })
     super('Sgd', parameters, { learningRate: 1e-2, ...options })
-    this.#momentum = expectNumber('Sgd', 'momentum', options.momentum ?? 0, { low: 0, high: 1 })
-    this.#weightDecay = expectNumber('Sgd', 'weightDecay', options.weightDecay ?? 0, { low: 0 })
+    this.#momentum = momentum
+    this.#weightDecay = weightDecay
     this.#first = this.#momentum > 0 ? moments(parameters) : []
   }
 

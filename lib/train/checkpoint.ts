@@ -54,23 +54,25 @@ export async function saveCheckpoint(
   model: TemporalEigenstateNetwork,
   { optimizer, extra = null }: SaveOptions = {},
 ): Promise<void> {
-  const tensors = new Map<string, SafetensorsEntry>()
-  const put = async (name: string, tensor: Tensor): Promise<void> => {
-    tensors.set(name, {
+  const named = new Map<string, Tensor>(model.namedParameters())
+  for (const [name, tensor] of optimizer?.state() ?? []) named.set(`optimizer.${name}`, tensor)
+  // All reads are queued before the first is awaited: training may go on while the file is written.
+  const read = async ([name, tensor]: [string, Tensor]): Promise<[string, SafetensorsEntry]> => [
+    name,
+    {
       dtype: fileDtypes[tensor.dtype],
       shape: [...tensor.shape],
       bytes: await tensor.bytes(),
-    })
-  }
-  for (const [name, parameter] of model.namedParameters()) await put(name, parameter)
-  for (const [name, tensor] of optimizer?.state() ?? []) await put(`optimizer.${name}`, tensor)
+    },
+  ]
+  const reads = Promise.all([...named].map(read))
   const metadata = {
     format: kFormat,
     model: JSON.stringify({ ...model.options, trainingSteps: model.trainingSteps }),
     optimizer: JSON.stringify(optimizer ? { steps: optimizer.steps } : null),
     extra: JSON.stringify(extra),
   }
-  await writeSafetensors(path, { tensors, metadata })
+  await writeSafetensors(path, { tensors: new Map(await reads), metadata })
 }
 
 /**
@@ -95,9 +97,17 @@ export async function loadCheckpoint(
       return fail(`metadata ${name} must be JSON, got ${metadata[name]}`, error)
     }
   }
-  const { trainingSteps = 0, ...options } = parse('model') as TemporalEigenstateNetworkOptions & {
+  const described = parse('model')
+  if (typeof described !== 'object' || described === null) {
+    fail(`metadata model must be an object, got ${metadata.model ?? 'none'}`)
+  }
+  const { trainingSteps = 0, ...options } = described as TemporalEigenstateNetworkOptions & {
     trainingSteps?: number
   }
+  if (!Number.isSafeInteger(trainingSteps) || trainingSteps < 0) {
+    fail(`trainingSteps must be an integer of at least 0, got ${trainingSteps}`)
+  }
+  const extra = parse('extra')
   let model: TemporalEigenstateNetwork
   try {
     model = new TemporalEigenstateNetwork({ ...options, device })
@@ -127,5 +137,5 @@ export async function loadCheckpoint(
     for (const [name, tensor] of optimizer.state()) fill(`optimizer.${name}`, tensor)
     optimizer.steps = saved?.steps ?? 0
   }
-  return { model, extra: parse('extra'), restore }
+  return { model, extra, restore }
 }
