@@ -30,7 +30,9 @@ if (simt) {
 
 // The sanitizers' runtime must be in the process before the addon; leaks of node itself are not ours.
 function simtEnvironment(binary) {
-  const library = spawnSync('g++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout.trim()
+  const library = spawnSync('g++', ['-print-file-name=libasan.so'], {
+    encoding: 'utf8',
+  }).stdout.trim()
   const sanitized = spawnSync('ldd', [binary], { encoding: 'utf8' }).stdout.includes('libasan')
   return {
     ENTRAIN_BINARY: binary,
