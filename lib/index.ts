@@ -30,6 +30,7 @@ export {
   eigenstateStep,
 } from './operations/eigenstate-scan.js'
 export { type EmbeddingOptions, embedding } from './operations/embedding.js'
+export { fill } from './operations/fill.js'
 export { type GateOptions, gate } from './operations/gate.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
 export {
@@ -39,6 +40,7 @@ export {
   matrixProduct,
 } from './operations/matrix-product.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
+export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
 export { silu } from './operations/silu.js'
 export {

@@ -4,6 +4,7 @@ import { type Device, type DeviceName, device as deviceOf, settled } from './dev
 import { type DataOf, type Dtype, decode, dtypeBytes, dtypeCodes, encode } from './dtype.js'
 import { DisposedError, DtypeError, OutOfMemoryError, ShapeError } from './errors.js'
 import { abandonOutputs, expectUse, guarded, native, used } from './native.js'
+import { fill } from './operations/fill.js'
 import type { Scope } from './scope.js'
 import { backward, type Node, record } from './tape.js'
 
@@ -158,7 +159,7 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
     if (data.length !== this.length) {
       throw new ShapeError(`set: data must be ${this.length} numbers, got ${data.length}`)
     }
-    this.setBytes(encode(data, this.dtype))
+    this.setBytes(encoded('set', data, this.dtype))
   }
 
   /** Overwrites the elements with bytes as they are stored. @internal */
@@ -175,9 +176,14 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
    */
   reshape(shape: readonly number[]): Tensor<D> {
     this.assertAlive('reshape')
-    const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1)
-    const whole = shape.map((size) => (size === -1 ? this.length / known : size))
-    if (elements(whole) !== this.length || shape.filter((size) => size === -1).length > 1) {
+    const given = Array.isArray(shape) ? (shape as readonly number[]) : [Number.NaN]
+    const known = given.reduce((product, size) => (size === -1 ? product : product * size), 1)
+    const whole = given.map((size) => (size === -1 ? this.length / known : size))
+    const fits =
+      given.filter((size) => size === -1).length <= 1 &&
+      whole.every(isSize) &&
+      whole.reduce((product, size) => product * size, 1) === this.length
+    if (!fits) {
       throw new ShapeError(`reshape: shape must hold ${this.length} elements, got [${shape}]`)
     }
     return record({ input: this as Tensor }, { output: this.alias(whole) }, ({ output }) => ({
@@ -246,6 +252,10 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
   }
 }
 
+function isSize(size: unknown): boolean {
+  return Number.isSafeInteger(size) && (size as number) >= 0
+}
+
 /** The product of the sizes; throws where they are no sizes. @internal */
 export function elements(shape: readonly number[]): number {
   if (!Array.isArray(shape)) {
@@ -253,7 +263,7 @@ export function elements(shape: readonly number[]): number {
   }
   let product = 1
   for (const size of shape) {
-    if (!Number.isSafeInteger(size) || size < 0) {
+    if (!isSize(size)) {
       throw new ShapeError(`tensor: shape must be of integers of at least 0, got [${shape}]`)
     }
     product *= size
@@ -284,7 +294,7 @@ export function tensor<D extends Dtype = 'float32'>(
       `tensor: data must be ${elements(shape)} numbers for shape [${shape}], got ${data.length}`,
     )
   }
-  const bytes = encode(data, dtype)
+  const bytes = encoded('tensor', data, dtype)
   const made = Tensor.empty([...shape], dtype, deviceOf(options.device), requiresGrad)
   if (data.length > 0) filled(() => made.setBytes(bytes))
   return made
@@ -305,9 +315,15 @@ export function zeros<D extends Dtype = 'float32'>(
 
 /** Ones of the shape, dtype and device of another tensor. @internal */
 export function onesLike(other: Tensor): Tensor {
-  const made = Tensor.like(other)
-  made.setBytes(encode(new Float64Array(other.length).fill(1), other.dtype))
-  return made
+  return fill(Tensor.like(other), 1)
+}
+
+function encoded(operation: string, data: ArrayLike<number>, dtype: Dtype): Uint8Array {
+  try {
+    return encode(data, dtype)
+  } catch (error) {
+    throw new DtypeError(`${operation}: data must be numbers, got ${error}`, { cause: error })
+  }
 }
 
 // Memory that could not be filled is of no use to anyone.

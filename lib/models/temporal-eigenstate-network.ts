@@ -284,6 +284,7 @@ function settle(options: TemporalEigenstateNetworkOptions): Settled {
   expectInteger(name, 'seed', settled.seed, 0)
   expectNumber(name, 'dropout', settled.dropout, { low: 0, high: 1 - 2 ** -24 })
   expectNumber(name, 'epsilon', settled.epsilon, { low: 0 })
+  for (const scale of [settled.selectionScale].flat()) expectNumber(name, 'selectionScale', scale)
   if (settled.checkpoint !== undefined) expectInteger(name, 'checkpoint', settled.checkpoint)
   const fail = (key: string, rule: string, got: unknown): never => {
     throw new ValueError(`${name}: ${key} must be ${rule}, got ${String(got)}`)

@@ -1,4 +1,4 @@
-import { expectFloat, expectInteger, expectKind, expectNumber, expectSameShape } from '../check.js'
+import { assertTensor, expectFloat, expectInteger, expectKind, expectNumber, expectSameShape } from '../check.js'
 import { operation } from '../native.js'
 import { record } from '../tape.js'
 import { Tensor } from '../tensor.js'
@@ -37,6 +37,7 @@ export function dropout(options: DropoutOptions): Tensor {
 
 /** `residual + dropout(input)` in one pass; with probability 0 exactly the sum. */
 export function residualDropout(options: DropoutOptions & { residual: Tensor }): Tensor {
+  assertTensor('residualDropout', 'residual', options.residual)
   return dropped('residualDropout', options, options.residual)
 }
 

@@ -183,14 +183,16 @@ function eigenstateScanBackward(
  * @returns the state after the step, (batch, 2 channels), float32 (float64).
  */
 export function eigenstateStep(options: EigenstateScanOptions): Tensor {
-  const time = (tensor: Tensor): Tensor =>
-    tensor.reshape([tensor.shape[0] ?? 0, 1, ...tensor.shape.slice(1)])
-  assertTensor('eigenstateStep', 'input', options.input)
+  const { input, selection, reset } = options
+  const time = (name: string, tensor: Tensor): Tensor => {
+    assertTensor('eigenstateStep', name, tensor)
+    return tensor.reshape([tensor.shape[0] ?? 0, 1, ...tensor.shape.slice(1)])
+  }
   return eigenstateScan({
     ...options,
-    input: time(options.input),
-    selection: options.selection && time(options.selection),
-    reset: options.reset && time(options.reset),
+    input: time('input', input),
+    selection: selection && time('selection', selection),
+    reset: reset && time('reset', reset),
     exact: true,
   }).final
 }
@@ -228,7 +230,7 @@ function prepare(name: string, options: EigenstateScanOptions) {
   if (initial) expectShape(name, 'initial', initial, { batch, '2 channels': 2 * channels })
   const { selectionScale = 0.1, checkpoint } = options
   const [decayScale, frequencyScale] =
-    typeof selectionScale === 'number' ? [selectionScale, selectionScale] : selectionScale
+    selectionScale instanceof Array ? selectionScale : [selectionScale, selectionScale]
   expectNumber(name, 'selectionScale', decayScale)
   expectNumber(name, 'selectionScale', frequencyScale)
   if (checkpoint !== undefined) expectInteger(name, 'checkpoint', checkpoint)

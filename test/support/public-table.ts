@@ -1,0 +1,195 @@
+// Valid calls of the public functions on tensors, for the boundary test to spoil one argument at a time.
+import * as lib from '../../lib/index.js'
+import type { Dtype, Tensor } from '../../lib/index.js'
+
+/** A tensor argument: its shape and, where it is not float32, its dtype. */
+export interface TensorArgument {
+  readonly shape: readonly number[]
+  readonly dtype?: Dtype
+  /** May be left out. */
+  readonly optional?: boolean
+  /** Its last size may be another. */
+  readonly anySize?: boolean
+  /** Any floating dtype will do. */
+  readonly anyFloat?: boolean
+}
+
+/** A public function with valid arguments. */
+export interface PublicRow {
+  readonly name: string
+  readonly tensors: Readonly<Record<string, TensorArgument>>
+  /** Sizes and other integers. */
+  readonly integers?: Readonly<Record<string, number>>
+  readonly numbers?: Readonly<Record<string, number>>
+  /** The arguments come by name; a spoilt one may be anything. */
+  readonly call: (values: never) => unknown
+}
+
+const seeded = { seed: 5, stream: 2 }
+const eigenvalues = { logDecay: { shape: [3] }, frequency: { shape: [3] } }
+
+/** Rows by function. */
+export const publicTable: readonly PublicRow[] = [
+  { name: 'silu', tensors: { input: { shape: [2, 3], anySize: true } }, call: (v: { input: Tensor }) => lib.silu(v.input) },
+  {
+    name: 'add',
+    tensors: { left: { shape: [2, 3] }, right: { shape: [2, 3] } },
+    call: (v: { left: Tensor; right: Tensor }) => lib.add(v.left, v.right),
+  },
+  {
+    name: 'scale',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    numbers: { factor: 2 },
+    call: (v: { input: Tensor; factor: number }) => lib.scale(v.input, v.factor),
+  },
+  {
+    name: 'fill',
+    tensors: { output: { shape: [2, 3], anySize: true } },
+    numbers: { value: 2 },
+    call: (v: { output: Tensor; value: number }) => lib.fill(v.output, v.value),
+  },
+  {
+    name: 'cast',
+    tensors: { input: { shape: [2, 3], anySize: true, anyFloat: true } },
+    call: (v: { input: Tensor }) => lib.cast(v.input, 'float16'),
+  },
+  {
+    name: 'blockDiagonal',
+    tensors: { input: { shape: [2, 12] }, coupling: { shape: [2, 3, 3] } },
+    call: lib.blockDiagonal,
+  },
+  {
+    name: 'causalConvolution',
+    tensors: {
+      input: { shape: [2, 5, 3] },
+      weight: { shape: [3, 4], anySize: true },
+      bias: { shape: [3] },
+      history: { shape: [2, 3, 3], optional: true },
+    },
+    call: lib.causalConvolution,
+  },
+  {
+    name: 'causalPool',
+    tensors: { input: { shape: [2, 5, 3], anySize: true } },
+    integers: { scale: 2 },
+    call: lib.causalPool,
+  },
+  {
+    name: 'causalHold',
+    tensors: { input: { shape: [2, 2, 3], anySize: true } },
+    integers: { scale: 2, time: 5 },
+    call: lib.causalHold,
+  },
+  {
+    name: 'dropout',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    integers: { ...seeded, step: 1 },
+    numbers: { probability: 0.5 },
+    call: lib.dropout,
+  },
+  {
+    name: 'residualDropout',
+    tensors: { input: { shape: [2, 3] }, residual: { shape: [2, 3] } },
+    integers: { ...seeded, step: 1 },
+    numbers: { probability: 0.5 },
+    call: lib.residualDropout,
+  },
+  {
+    name: 'eigenstateScan',
+    tensors: {
+      input: { shape: [2, 4, 6] },
+      ...eigenvalues,
+      selection: { shape: [2, 4, 6], optional: true },
+      reset: { shape: [2, 4], dtype: 'uint8', optional: true },
+      initial: { shape: [2, 6], optional: true },
+    },
+    integers: { checkpoint: 2 },
+    numbers: { selectionScale: 0.1 },
+    call: lib.eigenstateScan,
+  },
+  {
+    name: 'eigenstateStep',
+    tensors: {
+      input: { shape: [2, 6] },
+      ...eigenvalues,
+      selection: { shape: [2, 6], optional: true },
+      reset: { shape: [2], dtype: 'uint8', optional: true },
+      initial: { shape: [2, 6], optional: true },
+    },
+    call: lib.eigenstateStep,
+  },
+  {
+    name: 'embedding',
+    tensors: {
+      table: { shape: [5, 3] },
+      tokens: { shape: [2, 4], dtype: 'int32', anySize: true },
+      positions: { shape: [4, 3], optional: true },
+    },
+    call: lib.embedding,
+  },
+  {
+    name: 'gate',
+    tensors: { value: { shape: [2, 3] }, gate: { shape: [2, 3] }, bias: { shape: [3] } },
+    call: lib.gate,
+  },
+  {
+    name: 'layerNorm',
+    tensors: { input: { shape: [2, 3] }, weight: { shape: [3] }, bias: { shape: [3] } },
+    numbers: { epsilon: 1e-5 },
+    call: lib.layerNorm,
+  },
+  {
+    name: 'matrixProduct',
+    tensors: { left: { shape: [2, 3] }, right: { shape: [3, 4], anySize: true } },
+    call: lib.matrixProduct,
+  },
+  {
+    name: 'linear',
+    tensors: {
+      input: { shape: [2, 3] },
+      weight: { shape: [4, 3] },
+      bias: { shape: [4], optional: true },
+    },
+    call: lib.linear,
+  },
+  {
+    name: 'randomUniform',
+    tensors: { output: { shape: [2, 3], anySize: true } },
+    integers: seeded,
+    numbers: { low: 0, high: 1 },
+    call: ({ output, ...rest }: lib.RandomOptions & { output: Tensor }) =>
+      lib.randomUniform(output, rest),
+  },
+  {
+    name: 'randomNormal',
+    tensors: { output: { shape: [2, 3], anySize: true } },
+    integers: seeded,
+    numbers: { mean: 0, deviation: 1 },
+    call: ({ output, ...rest }: lib.RandomOptions & { output: Tensor }) =>
+      lib.randomNormal(output, rest),
+  },
+  {
+    name: 'scaledSum',
+    tensors: {
+      value: { shape: [2, 3] },
+      weight: { shape: [3], anySize: true },
+      base: { shape: [2, 3], optional: true },
+    },
+    integers: { index: 1 },
+    call: lib.scaledSum,
+  },
+  {
+    name: 'softmaxCrossEntropy',
+    tensors: {
+      logits: { shape: [2, 5], anySize: true },
+      targets: { shape: [2], dtype: 'int32' },
+    },
+    call: lib.softmaxCrossEntropy,
+  },
+  {
+    name: 'timeSlice',
+    tensors: { input: { shape: [2, 5, 3], anySize: true } },
+    integers: { begin: 1, count: 2 },
+    call: lib.timeSlice,
+  },
+]
