@@ -95,8 +95,8 @@ napi_value bindArguments(napi_env env, napi_callback_info info) {
   });
 }
 
-// The instantiation for the dtype of the first argument; any one where there is no such tensor, which
-// it will say.
+// The instantiation for the dtype of the first argument; any one where there is no such tensor,
+// which it will say.
 Invoke invokeFor(const InvokeSet& set, const Environment& here) {
   const Buffer* first = here.buffers.find(here.arguments[0]);
   std::string dtypes;
@@ -219,8 +219,9 @@ napi_value upload(napi_env env, napi_callback_info info) {
   });
 }
 
-// download(handle, to: ArrayBuffer): a promise of that array, filled with the buffer's bytes. JavaScript
-// makes the array, because only there its memory may be lacking without ending the process.
+// download(handle, to: ArrayBuffer): a promise of that array, filled with the buffer's bytes.
+// JavaScript makes the array, because only there its memory may be lacking without ending the
+// process.
 napi_value download(napi_env env, napi_callback_info info) {
   return guarded(env, [&] {
     const Arguments<2> arguments(env, info);

@@ -65,8 +65,8 @@ class Unpacker {
                                             dtypeName(buffer.dtype));
     }
     if (stream_ && stream_ != buffer.stream) {
-      throw runtime::Error("ERR_DEVICE", std::string(operation_) + ": " + name +
-                                             " must be on " + deviceName(device_) +
+      throw runtime::Error("ERR_DEVICE", std::string(operation_) + ": " + name + " must be on " +
+                                             deviceName(device_) +
                                              " like the arguments before, got " +
                                              deviceName(buffer.device));
     }

@@ -32,15 +32,8 @@ if(ENTRAIN_SIMT)
     test/simt/stream.cpp)
   entrain_use_simt_headers(simt)
 
-  set(SIMT_KERNELS ${CUDA_KERNELS})
-  if(CUDA_MISSING)  # an emulator for the kernels there are, while others are being written
-    message(WARNING "The emulator lacks ${CUDA_MISSING}")
-    list(REMOVE_ITEM SIMT_KERNELS ${CUDA_MISSING})
-  endif()
+  list(TRANSFORM OPERATIONS REPLACE "(.+)" "cuda/\\1.cu" OUTPUT_VARIABLE SIMT_KERNELS)
   entrain_add_simt_library(simt_kernels ${SIMT_KERNELS} ${CUDA_RUNTIME_SOURCES})
-  if(CUDA_MISSING)
-    target_compile_definitions(simt_kernels PRIVATE ENTRAIN_PARTIAL)
-  endif()
   target_sources(entrain PRIVATE $<TARGET_OBJECTS:simt_kernels> $<TARGET_OBJECTS:simt>)
   target_compile_definitions(entrain PRIVATE ENTRAIN_CUDA)
 
@@ -57,4 +50,14 @@ if(ENTRAIN_SIMT)
   add_executable(simt_eigenstate_scan $<TARGET_OBJECTS:simt_eigenstate_scan_objects>
     $<TARGET_OBJECTS:simt>)
   target_link_libraries(simt_eigenstate_scan PRIVATE options Threads::Threads)
+
+  # The elementary functions in every instruction set this machine compiles for.
+  foreach(isa v2 v3 v4)
+    if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+      add_executable(elementary_${isa} test/native/elementary.cpp)
+      target_link_libraries(elementary_${isa} PRIVATE options)
+      target_compile_options(elementary_${isa} PRIVATE
+        -O2 -march=x86-64-${isa} -Wno-uninitialized -Wno-maybe-uninitialized)
+    endif()
+  endforeach()
 endif()

@@ -40,9 +40,10 @@ class CpuStream final : public Stream {
     const MemoryStatistics before = memory_.statistics();
     trim();
     if (void* memory = memory_.allocate(bytes)) return memory;
-    throw Error("ERR_OUT_OF_MEMORY",
-                "allocate: cpu must have " + std::to_string(bytes) + " bytes left, got none (live " +
-                    std::to_string(before.live) + ", cached " + std::to_string(before.cached) + ")");
+    throw Error("ERR_OUT_OF_MEMORY", "allocate: cpu must have " + std::to_string(bytes) +
+                                         " bytes left, got none (live " +
+                                         std::to_string(before.live) + ", cached " +
+                                         std::to_string(before.cached) + ")");
   }
   // Work already queued runs before any work that could be given this memory again.
   void release(void* memory, int64_t bytes) override { memory_.release(memory, bytes); }

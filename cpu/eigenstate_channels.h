@@ -111,7 +111,10 @@ struct Groups {
 inline Groups divideChannels(int64_t batch, int64_t channels, int lanes, int threads) {
   const int64_t vectors = (channels + lanes - 1) / lanes;
   int64_t size = kGroupVectors;
-  while (size > 2 && batch * ((vectors + size - 1) / size) < 2 * threads) size /= 2;
+  const auto tasks = [&] { return batch * ((vectors + size - 1) / size); };
+  if (tasks() < 2 * threads) size = 2;
+  // One vector alone waits for its own recurrence; and a last one that is not whole needs another.
+  if (tasks() < threads && channels % lanes == 0) size = 1;
   return {vectors, (vectors + size - 1) / size};
 }
 

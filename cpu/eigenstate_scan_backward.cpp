@@ -1,5 +1,7 @@
-// The adjoint of the eigenstate scan (ops/eigenstate_scan.h), one pass from the last step to the
-// first.
+// The adjoint of the eigenstate scan in one pass from the last step to the first. Floor without
+// selection: memory, 24 B a complex number (shape and machine of cpu/eigenstate_scan.cpp: 0.26 ms,
+// with the forward 0.46 ms, 3 times as fast as a fused numba loop); with selection: arithmetic,
+// about 150 cycles for 16 numbers (1.44 ms, with the forward 2.26 ms, 7 times as fast).
 #include "cpu/eigenstate_adjoint.h"
 #include "cpu/eigenstate_split.h"
 

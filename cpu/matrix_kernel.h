@@ -21,12 +21,12 @@ constexpr int kTileRows = 4;
 constexpr int kTileVectors = 2;
 constexpr int kRowSlots = kTileRows <= 4 ? 4 : kTileRows <= 8 ? 8 : 16;  // of a column-wise panel
 template <class Real>
-constexpr int kTileColumns = kTileVectors * Vector<Real>::kLanes;
+constexpr int kTileColumns = kTileVectors* Vector<Real>::kLanes;
 // The inner length of a panel: 1536 bytes, so that a left panel (21 KiB) stays in L1.
 template <class Real>
 constexpr int kInnerBlock = 1536 / int(sizeof(Real));
-// The row stride of a row-wise left panel: an odd number of cache lines, so that the rows of a panel
-// fall into different sets of L1.
+// The row stride of a row-wise left panel: an odd number of cache lines, so that the rows of a
+// panel fall into different sets of L1.
 template <class Real>
 constexpr int kPanelStride = kInnerBlock<Real> + 64 / int(sizeof(Real));
 
@@ -58,18 +58,18 @@ enum class LeftLayout { rowWise, columnWise };
 
 template <class Real>
 struct TileProduct {
-  int64_t inner;        // at most kInnerBlock
-  const Real* left;     // packed panel
-  const Real* right;    // [inner][rightStride], kTileColumns of each row are used
+  int64_t inner;      // at most kInnerBlock
+  const Real* left;   // packed panel
+  const Real* right;  // [inner][rightStride], kTileColumns of each row are used
   int64_t rightStride;
-  Real* rightCopy;      // where a copying kernel packs the right operand: [inner][kTileColumns]
+  Real* rightCopy;  // where a copying kernel packs the right operand: [inner][kTileColumns]
   Real* output;
   int64_t outputStride;
-  int64_t columns;      // at most kTileColumns
-  const Real* bias;     // added when not null
-  bool accumulate;      // adds to what the output holds
-  // What a later call reads: while this one runs, `ahead` and `ahead + aheadPair` are brought to L2,
-  // aheadStep bytes further every kPrefetchPeriod steps.
+  int64_t columns;   // at most kTileColumns
+  const Real* bias;  // added when not null
+  bool accumulate;   // adds to what the output holds
+  // What a later call reads: while this one runs, `ahead` and `ahead + aheadPair` are brought to
+  // L2, aheadStep bytes further every kPrefetchPeriod steps.
   const char* ahead;
   int64_t aheadPair, aheadStep;
 };
@@ -92,16 +92,15 @@ HOST_DEVICE void writeTile(const TileProduct<Real>& tile,
     });
   };
   if (const Real* bias = tile.bias) {
-    forAll([&](Vector<Real>& sum, Real*, int column) __attribute__((always_inline)) {
-      sum = sum + load(bias + column);
-    });
+    forAll([&](Vector<Real> & sum, Real*, int column)
+               __attribute__((always_inline)) { sum = sum + load(bias + column); });
   }
   if (tile.accumulate) {
-    forAll([&](Vector<Real>& sum, Real* to, int) __attribute__((always_inline)) {
-      sum = sum + load(to);
-    });
+    forAll([&](Vector<Real> & sum, Real * to, int)
+               __attribute__((always_inline)) { sum = sum + load(to); });
   }
-  forAll([&](Vector<Real>& sum, Real* to, int) __attribute__((always_inline)) { store(to, sum); });
+  forAll([&](Vector<Real> & sum, Real * to, int)
+             __attribute__((always_inline)) { store(to, sum); });
 }
 
 template <class Real, int Rows>
@@ -130,7 +129,8 @@ __attribute__((noinline)) void multiplyTile(const TileProduct<Real>& tile) {
   const Real* right = tile.right;
   Real* copy = tile.rightCopy;
   const int64_t rightStride = CopyRight ? tile.rightStride : kTileColumns<Real>;
-  // Prefetches are spread over the loop: a burst of them would hold up the loads of the right panel.
+  // Prefetches are spread over the loop: a burst of them would hold up the loads of the right
+  // panel.
   const Real* output = tile.output;
   const Real* const lastOutput = output + (Rows - 1) * tile.outputStride;
   const char* ahead = tile.ahead;

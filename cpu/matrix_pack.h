@@ -21,8 +21,7 @@ HOST_DEVICE Vector<Real> exchange(Vector<Real> a, Vector<Real> b,
   if constexpr (upper) {
     return __builtin_shuffle(a.v, b.v, Selection{(lane & step ? lane + kLanes : lane + step)...});
   } else {
-    return __builtin_shuffle(a.v, b.v,
-                             Selection{(lane & step ? lane + kLanes - step : lane)...});
+    return __builtin_shuffle(a.v, b.v, Selection{(lane & step ? lane + kLanes - step : lane)...});
   }
 }
 

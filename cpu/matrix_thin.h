@@ -48,9 +48,8 @@ void multiplyThinRows(const ThinProduct<Storage, Output>& p, int64_t begin, int6
     Vector<Real> sums[count][kWidth];
     const auto addProducts = [&](const auto& loadAt) __attribute__((always_inline)) {
       Vector<Real> b[kWidth];
-      unroll<kWidth>([&](auto c) __attribute__((always_inline)) {
-        b[c.value] = loadAt(rows[c.value]);
-      });
+      unroll<kWidth>([&](auto c)
+                         __attribute__((always_inline)) { b[c.value] = loadAt(rows[c.value]); });
       unroll<count>([&](auto i) __attribute__((always_inline)) {
         const Vector<Real> a = loadAt(p.few + i.value * p.inner);
         unroll<kWidth>([&](auto c) __attribute__((always_inline)) {
@@ -112,9 +111,8 @@ HOST_DEVICE void addScaledRows(const ThinProduct<Storage, Output>& p, int64_t j,
 template <int count, class Storage, class Output>
 void multiplyThinColumns(const ThinProduct<Storage, Output>& p, int64_t begin, int64_t end) {
   constexpr int kLanes = Vector<Compute<Storage>>::kLanes;
-  constexpr int kVectors = kThinSums / (count == 3 ? 4 : count) > 8
-                               ? 8
-                               : kThinSums / (count == 3 ? 4 : count);
+  constexpr int kVectors =
+      kThinSums / (count == 3 ? 4 : count) > 8 ? 8 : kThinSums / (count == 3 ? 4 : count);
   int64_t j = begin;
   for (; j + kVectors * kLanes <= end; j += kVectors * kLanes) {
     addScaledRows<count, kVectors>(p, j, kVectors * kLanes);
@@ -159,12 +157,12 @@ void multiplyThin(const MatrixProductOf<Storage, Output>& op, Context& context) 
   const auto multiply = [&]<int size>(Constant<size>) {
     context.forRange(p.length, alongRows ? kThinGrain / op.inner / 4 * 4 + 4 : grain,
                      [&](int64_t begin, int64_t end) {
-      if (alongRows) {
-        multiplyThinRows<size>(p, begin, end);
-      } else {
-        multiplyThinColumns<size>(p, begin, end);
-      }
-    });
+                       if (alongRows) {
+                         multiplyThinRows<size>(p, begin, end);
+                       } else {
+                         multiplyThinColumns<size>(p, begin, end);
+                       }
+                     });
   };
   if (count == 1) multiply(Constant<1>{});
   if (count == 2) multiply(Constant<2>{});

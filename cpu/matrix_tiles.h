@@ -26,8 +26,8 @@ struct Plan {
 template <class Real>
 double costOf(const Plan& plan, int64_t inner, int64_t threads, bool transposeRight) {
   const double rows = double(plan.tileRows), columns = double(plan.tileColumns);
-  const double perInner = rows * columns / Vector<Real>::kLanes + rows * 0.2 +
-                          columns * (transposeRight ? 0.6 : 0.1);
+  const double perInner =
+      rows * columns / Vector<Real>::kLanes + rows * 0.2 + columns * (transposeRight ? 0.6 : 0.1);
   return double(quotientUp(plan.tiles(), threads)) * (perInner * double(inner) + 2000);
 }
 
@@ -115,9 +115,9 @@ class TileWorker {
  private:
   // Sums are kept apart while the output is narrower than they are.
   static constexpr bool kWideSums = sizeof(Output) < sizeof(Real);
-  static constexpr int64_t kLeftSize = kTileRows * kPanelStride<Real> > kRowSlots * kInnerBlock<Real>
-                                           ? kTileRows * kPanelStride<Real>
-                                           : kRowSlots * kInnerBlock<Real>;
+  static constexpr int64_t kLeftSize = kTileRows * kPanelStride<Real> > kRowSlots* kInnerBlock<Real>
+                                           ? kTileRows* kPanelStride<Real>
+                                           : kRowSlots* kInnerBlock<Real>;
   static constexpr int64_t kPageSpacing = 128;  // keeps workers off each other's cache lines
 
   static int64_t end(int64_t wanted, int64_t most) { return wanted < most ? wanted : most; }
@@ -137,7 +137,8 @@ class TileWorker {
     }
   }
 
-  void multiplyPanel(int64_t row, int count, int64_t k, int64_t inner, bool packed, int64_t nextRow, int64_t nextK) {
+  void multiplyPanel(int64_t row, int count, int64_t k, int64_t inner, bool packed, int64_t nextRow,
+                     int64_t nextK) {
     const LeftLayout layout = op_.transposeLeft ? LeftLayout::columnWise : LeftLayout::rowWise;
     for (int64_t column = columnBegin_; column < columnEnd_; column += kWidth) {
       Real* right = right_ + (column - columnBegin_) * plan_.innerBlock;

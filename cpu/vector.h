@@ -119,8 +119,8 @@ HOST_DEVICE Vector<Real> eachLane(Function function) {
 }
 
 #if !defined(__FMA__)
-// Processors without the instruction (before 2013) get its bits from the mathematics library, lane by
-// lane; out of line, since the kernels would otherwise grow by several megabytes.
+// Processors without the instruction (before 2013) get its bits from the mathematics library, lane
+// by lane; out of line, since the kernels would otherwise grow by several megabytes.
 template <class Real>
 __attribute__((noinline)) Vector<Real> fmaOfLanes(Vector<Real> a, Vector<Real> b, Vector<Real> c) {
   return eachLane<Real>([&](int lane) { return fma(a[lane], b[lane], c[lane]); });
@@ -263,7 +263,8 @@ HOST_DEVICE bool anyLane(VectorInteger<Real> mask) {
 template <class Real, class Function, class... Rest>
 HOST_DEVICE void rarely(VectorInteger<Real> mask, Function function, Vector<Real>& first,
                         Rest&... rest) {
-  if (!anyLane(mask)) [[likely]] return;
+  if (!anyLane(mask)) [[likely]]
+    return;
   for (int lane = 0; lane < Vector<Real>::kLanes; ++lane) {
     if (mask.v[lane] == 0) continue;
     [&](auto... scalars) {

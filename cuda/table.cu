@@ -4,14 +4,6 @@
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
-#if defined(ENTRAIN_PARTIAL)
-// An emulator while kernels are being written: the linker prefers those there are to this one.
-template <template <class> class Operation>
-__attribute__((weak, noipa)) KernelSet kernelsOf() {
-  return {};
-}
-#endif
-
 template <template <class> class... Operation>
 Kernel find(OperationList<Operation...>, int32_t operation, int32_t dtype) {
   static const KernelSet sets[] = {kernelsOf<Operation>()...};

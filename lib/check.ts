@@ -35,7 +35,12 @@ export function expectSameShape(
   tensor: Tensor,
   { shape }: Tensor,
 ): void {
-  expectShape(operation, name, tensor, Object.fromEntries(shape.map((size, i) => [`size ${i}`, size])))
+  expectShape(
+    operation,
+    name,
+    tensor,
+    Object.fromEntries(shape.map((size, i) => [`size ${i}`, size])),
+  )
 }
 
 /** Throws unless `tensor` is of a dtype and on a device. @internal */

@@ -1,5 +1,5 @@
-// Marks functions that both back ends compile (RARE: kept out of line), and names the instruction-set copy a file belongs
-// to.
+// Marks functions that both back ends compile (RARE: kept out of line), and names the
+// instruction-set copy a file belongs to.
 #pragma once
 
 #if defined(__CUDACC__)

@@ -9,10 +9,10 @@ namespace entrain::inline ENTRAIN_ISA {
 template <class Real, class Output>
 struct MatrixProductOf {
   using Types = FloatTypes;
-  View<const Real> left;            // (rows, inner), or (inner, rows) when transposeLeft
-  View<const Real> right;           // (inner, columns), or (columns, inner) when transposeRight
-  View<const Compute<Real>> bias;   // (columns), optional: added to every row
-  View<Output> output;              // (rows, columns), written; read too when accumulate
+  View<const Real> left;           // (rows, inner), or (inner, rows) when transposeLeft
+  View<const Real> right;          // (inner, columns), or (columns, inner) when transposeRight
+  View<const Compute<Real>> bias;  // (columns), optional: added to every row
+  View<Output> output;             // (rows, columns), written; read too when accumulate
   int64_t rows = 0, columns = 0, inner = 0;
   bool transposeLeft = false, transposeRight = false;
   bool accumulate = false;  // adds to what output holds

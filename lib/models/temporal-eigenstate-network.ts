@@ -204,14 +204,23 @@ export class TemporalEigenstateNetwork implements Disposable {
     embedded: Tensor,
     options: { state: ModelState | null; exact: boolean; carry: boolean; training?: boolean },
   ): { hidden: Tensor; state: ModelState } {
-    const { precision, dropout, seed } = this.options
+    const { precision, dropout, seed, pro } = this.options
     const { state, exact, carry, training = false } = options
     let x = embedded
     let memory: Tensor | null = null
     const states: BlockState[] = []
     const drop = { probability: training ? dropout : 0, seed, step: this.trainingSteps }
     for (const [i, block] of this.#blocks.entries()) {
-      const call = { memory, state: state?.[i] ?? null, precision, dropout: drop, exact, carry }
+      const coupled = pro && i + 1 < this.#blocks.length
+      const call = {
+        memory,
+        state: state?.[i] ?? null,
+        precision,
+        dropout: drop,
+        exact,
+        carry,
+        coupled,
+      }
       const result = block.forward(x, call)
       x = result.output
       memory = result.coupled

@@ -57,7 +57,7 @@ export interface BlockState {
 /** What a block gives. */
 export interface BlockResult {
   readonly output: Tensor
-  /** c̃ = R c: (batch, time, 2K); the next layer's memory (Pro only). */
+  /** c̃ = R c: (batch, time, 2K), where asked for. */
   readonly coupled: Tensor | null
   readonly state: BlockState
 }
@@ -73,6 +73,8 @@ export interface BlockCall {
   readonly exact: boolean
   /** Whether the state after the last step is asked for. */
   readonly carry: boolean
+  /** Whether the coupled states are asked for: the next layer's memory. */
+  readonly coupled: boolean
 }
 
 const kConvolutionTaps = 4
@@ -221,7 +223,7 @@ export class TemporalEigenstateBlock {
     })
     const coupling = this.#get('coupling')
     const state = { scan: final, history, scales: null }
-    if (pro) {
+    if (call.coupled) {
       const coupled = blockDiagonal({ input: states, coupling: cast(coupling, precision) })
       return { mixed: linear({ input: coupled, weight: weight('outWeight') }), coupled, state }
     }

@@ -1,5 +1,12 @@
 // The recurrence of Temporal Eigenstate Networks: complex, diagonal, fixed or selective.
-import { assertTensor, expectFloat, expectInteger, expectKind, expectNumber, expectShape } from '../check.js'
+import {
+  assertTensor,
+  expectFloat,
+  expectInteger,
+  expectKind,
+  expectNumber,
+  expectShape,
+} from '../check.js'
 import { computeDtype } from '../dtype.js'
 import { ShapeError, ValueError } from '../errors.js'
 import { operation } from '../native.js'

@@ -36,12 +36,7 @@ export function runNode(
   { env = {}, addressSpace, limit = 120_000 }: ChildOptions,
 ): Promise<Ended> {
   const command = addressSpace ? 'sh' : process.execPath
-  const limited = [
-    '-c',
-    `ulimit -v ${addressSpace}; exec "$0" "$@"`,
-    process.execPath,
-    ...values,
-  ]
+  const limited = ['-c', `ulimit -v ${addressSpace}; exec "$0" "$@"`, process.execPath, ...values]
   return new Promise((resolve, reject) => {
     const child = spawn(command, addressSpace ? limited : values, {
       cwd: projectRoot,

@@ -1,5 +1,7 @@
 // A valid call of every native operation. The boundary, thread and registry tests walk over these rows,
 // so an operation without one is untested and the registry test says so.
+
+import { computeDtype } from '../../lib/dtype.js'
 import {
   type Device,
   type Dtype,
@@ -8,7 +10,6 @@ import {
   type Tensor,
   tensor,
 } from '../../lib/index.js'
-import { computeDtype } from '../../lib/dtype.js'
 import { type Argument, operation, signatures } from '../../lib/native.js'
 import { generator } from './compare.js'
 
@@ -439,7 +440,13 @@ export function prepareCall(
   const outputs = signature.fields
     .filter(({ name: field, kind }) => kind === 'output' && tensors.has(field))
     .map((field) => field.name)
-  return { name, values, tensors, outputs, run: (changed = {}) => call(name, { ...values, ...changed }) }
+  return {
+    name,
+    values,
+    tensors,
+    outputs,
+    run: (changed = {}) => call(name, { ...values, ...changed }),
+  }
 }
 
 function makeTensor(wanted: Wanted, real: FloatDtype, device: Device, seed: number): Tensor {

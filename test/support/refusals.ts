@@ -1,8 +1,8 @@
 // What a refused call must look like: the class, the code and the text of its error, and that it changed
 // nothing.
 import assert from 'node:assert/strict'
-import * as lib from '../../lib/index.js'
 import type { Tensor } from '../../lib/index.js'
+import * as lib from '../../lib/index.js'
 
 const classes: Readonly<Record<string, new (...values: never[]) => Error>> = {
   ERR_SHAPE: lib.ShapeError,
