@@ -33,9 +33,9 @@ onEveryDevice('workers', (device) => {
   const inWorker = async (seed: number): Promise<string> => {
     const task: Task = { kind: 'train', device, seed, steps }
     const worker = new Worker(trainingFile, { workerData: task })
-    const [hash] = (await once(worker, 'message')) as [string]
-    await once(worker, 'exit')
-    return hash
+    // Both before the first await: the worker may end in the turn in which its message arrives.
+    const [[hash]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+    return hash as string
   }
 
   test('two workers that train at once, and the main thread with them, give the bits of one alone', async () => {
