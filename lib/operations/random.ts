@@ -1,4 +1,4 @@
-import { expectInteger, expectNumber } from '../check.js'
+import { expectFloat, expectInteger, expectNumber } from '../check.js'
 import { operation } from '../native.js'
 import type { Tensor } from '../tensor.js'
 
@@ -45,6 +45,7 @@ export function randomUniform(
   output: Tensor,
   { seed, stream = 0, low = 0, high = 1 }: RandomOptions & { low?: number; high?: number },
 ): Tensor {
+  expectFloat('randomUniform', 'output', output)
   expectInteger('randomUniform', 'stream', stream, 0)
   expectNumber('randomUniform', 'low', low)
   expectNumber('randomUniform', 'high', high)
@@ -62,6 +63,7 @@ export function randomNormal(
     deviation = 1,
   }: RandomOptions & { mean?: number; deviation?: number },
 ): Tensor {
+  expectFloat('randomNormal', 'output', output)
   expectInteger('randomNormal', 'stream', stream, 0)
   expectNumber('randomNormal', 'mean', mean)
   expectNumber('randomNormal', 'deviation', deviation, { low: 0 })

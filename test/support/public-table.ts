@@ -181,7 +181,7 @@ export const publicTable: readonly PublicRow[] = [
   {
     name: 'softmaxCrossEntropy',
     tensors: {
-      logits: { shape: [2, 5], anySize: true },
+      logits: { shape: [2, 5], anySize: true, anyFloat: true },
       targets: { shape: [2], dtype: 'int32' },
     },
     call: lib.softmaxCrossEntropy,
