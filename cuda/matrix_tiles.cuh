@@ -12,6 +12,7 @@ struct MatrixTilesTuning {
   static constexpr int side = 16;  // threads along each dimension of the tile
   static constexpr int threads = side * side;
   static constexpr int depth = 16;  // not measured
+  static constexpr int blocks = 2;  // of a multiprocessor: 128 registers a thread; not measured
 };
 
 // One factor's tile in shared memory: (depth, tile), in the type of the sums.
@@ -81,7 +82,7 @@ __device__ __forceinline__ void multiplyTile(Compute<Storage> (&sums)[kLength][k
 }
 
 template <class Storage, int kTile>
-__global__ void __launch_bounds__(MatrixTilesTuning::threads)
+__global__ void __launch_bounds__(MatrixTilesTuning::threads, MatrixTilesTuning::blocks)
     matrixTilesKernel(Product<Storage> product) {
   using Real = Compute<Storage>;
   using Factor = SharedFactor<Storage, kTile>;

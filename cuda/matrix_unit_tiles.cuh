@@ -94,7 +94,7 @@ struct UnitSums {
         __syncwarp();  // the patch is there
         const int64_t firstRow = at.row + row + i * kMatrixTile;
         const int64_t firstColumn = at.column + column + j * kMatrixTile;
-#pragma unroll
+#pragma unroll 1  // keeps the addresses of all patches out of the registers
         for (int n = laneIndex(); n < kMatrixTile * kMatrixTile; n += kWarp) {
           const int y = n / kMatrixTile, x = n % kMatrixTile;
           if (firstRow + y < output.rows && firstColumn + x < output.columns) {
