@@ -102,7 +102,8 @@ onEveryDevice('public functions', (name) => {
   })
 })
 
-const wrongText = (value: number): string => value.toExponential().includes('e+9') ? '2.14748e+09' : `${value}`
+const wrongText = (value: number): string =>
+  value.toExponential().includes('e+9') ? '2.14748e+09' : `${value}`
 
 function make(argument: TensorArgument, on: lib.Device): Tensor {
   const { shape, dtype = 'float32' } = argument
@@ -114,7 +115,8 @@ function spoiltArguments(row: PublicRow, device: lib.Device): [string, Spoilt][]
   for (const [key, argument] of Object.entries(row.tensors)) {
     const isOnly = Object.keys(row.tensors).length === 1
     const first = Object.keys(row.tensors)[0] === key
-    for (const spoilt of spoiltTensors(argument, device, { isOnly, first })) found.push([key, spoilt])
+    for (const spoilt of spoiltTensors(argument, device, { isOnly, first }))
+      found.push([key, spoilt])
   }
   for (const key of Object.keys(row.integers ?? {})) {
     for (const value of [Number.NaN, Infinity, -Infinity, 1.5, -1, 2 ** 60, '3', null]) {

@@ -13,7 +13,8 @@ import {
 } from '../lib/index.js'
 import { type Argument, type FieldSignature, signatures } from '../lib/native.js'
 import { devices, onEveryDevice } from './support/devices.js'
-import { operationTable, type PreparedCall, prepareCall } from './support/operation-table.js'
+import { type PreparedCall, prepareCall } from './support/operation-call.js'
+import { operationTable } from './support/operation-table.js'
 import { assertRefused, bytesOf, type Expected } from './support/refusals.js'
 
 // Other tests may have an operation whose row is missing; the registry test names it.

@@ -1,9 +1,17 @@
 // Who disposes what, and that nothing stays in use.
 import assert from 'node:assert/strict'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as lib from '../lib/index.js'
-import { device as deviceOf, noGrad, scope, silu, Tensor, tensor, zeros } from '../lib/index.js'
+import {
+  device as deviceOf,
+  noGrad,
+  scope,
+  silu,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../lib/index.js'
 import { runProgram } from './support/child.js'
 import { generator } from './support/compare.js'
 import { emulated, onEveryDevice } from './support/devices.js'

@@ -1,4 +1,11 @@
-import { assertTensor, expectFloat, expectInteger, expectKind, expectNumber, expectSameShape } from '../check.js'
+import {
+  assertTensor,
+  expectFloat,
+  expectInteger,
+  expectKind,
+  expectNumber,
+  expectSameShape,
+} from '../check.js'
 import { operation } from '../native.js'
 import { record } from '../tape.js'
 import { Tensor } from '../tensor.js'

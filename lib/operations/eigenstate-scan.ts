@@ -229,8 +229,7 @@ function prepare(name: string, options: EigenstateScanOptions) {
   if (reset) expectShape(name, 'reset', reset, { batch, time })
   if (initial) expectShape(name, 'initial', initial, { batch, '2 channels': 2 * channels })
   const { selectionScale = 0.1, checkpoint } = options
-  const [decayScale, frequencyScale] =
-    selectionScale instanceof Array ? selectionScale : [selectionScale, selectionScale]
+  const [decayScale = Number.NaN, frequencyScale = decayScale] = [selectionScale].flat()
   expectNumber(name, 'selectionScale', decayScale)
   expectNumber(name, 'selectionScale', frequencyScale)
   if (checkpoint !== undefined) expectInteger(name, 'checkpoint', checkpoint)

@@ -1,6 +1,7 @@
 // Valid calls of the public functions on tensors, for the boundary test to spoil one argument at a time.
-import * as lib from '../../lib/index.js'
+
 import type { Dtype, Tensor } from '../../lib/index.js'
+import * as lib from '../../lib/index.js'
 
 /** A tensor argument: its shape and, where it is not float32, its dtype. */
 export interface TensorArgument {
@@ -30,7 +31,11 @@ const eigenvalues = { logDecay: { shape: [3] }, frequency: { shape: [3] } }
 
 /** Rows by function. */
 export const publicTable: readonly PublicRow[] = [
-  { name: 'silu', tensors: { input: { shape: [2, 3], anySize: true } }, call: (v: { input: Tensor }) => lib.silu(v.input) },
+  {
+    name: 'silu',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    call: (v: { input: Tensor }) => lib.silu(v.input),
+  },
   {
     name: 'add',
     tensors: { left: { shape: [2, 3] }, right: { shape: [2, 3] } },
