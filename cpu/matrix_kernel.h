@@ -54,12 +54,16 @@ HOST_DEVICE Vector<Real> multiplyAdd(Vector<Real> a, Vector<Real> b, Vector<Real
 #endif
 }
 
-enum class LeftLayout { rowWise, columnWise };
+// A left panel packed by rows or by columns, or one that the kernel reads in place, k being the
+// slow index, and packs by columns for the calls that follow.
+enum class LeftLayout { rowWise, columnWise, inPlace };
 
 template <class Real>
 struct TileProduct {
-  int64_t inner;      // at most kInnerBlock
-  const Real* left;   // packed panel
+  int64_t inner;     // at most kInnerBlock
+  const Real* left;  // packed panel, or in place: [inner][leftStride]
+  int64_t leftStride;
+  Real* leftCopy;     // where a left panel read in place is packed
   const Real* right;  // [inner][rightStride], kTileColumns of each row are used
   int64_t rightStride;
   Real* rightCopy;  // where a copying kernel packs the right operand: [inner][kTileColumns]
@@ -74,8 +78,8 @@ struct TileProduct {
   int64_t aheadPair, aheadStep;
 };
 constexpr int kPrefetchPeriod = 4;
-// Steps between the load of a right operand that is read in place and its prefetch: 16 x 28 cycles.
-constexpr int kRightAhead = 16;
+// Steps between the prefetch and the load of an operand that is read in place: 16 x 28 cycles.
+constexpr int kStepsAhead = 16;
 
 template <class Real, int Rows>
 HOST_DEVICE void writeTile(const TileProduct<Real>& tile,
@@ -127,7 +131,11 @@ __attribute__((noinline)) void multiplyTile(const TileProduct<Real>& tile) {
   });
   const Real* left = tile.left;
   const Real* right = tile.right;
-  Real* copy = tile.rightCopy;
+  Real* rightCopy = tile.rightCopy;
+  Real* leftCopy = tile.leftCopy;
+  const int64_t leftStride = Layout == LeftLayout::inPlace   ? tile.leftStride
+                             : Layout == LeftLayout::rowWise ? 1
+                                                             : kRowSlots;
   const int64_t rightStride = CopyRight ? tile.rightStride : kTileColumns<Real>;
   // Prefetches are spread over the loop: a burst of them would hold up the loads of the right
   // panel.
@@ -144,14 +152,22 @@ __attribute__((noinline)) void multiplyTile(const TileProduct<Real>& tile) {
     for (int step = rest < kPrefetchPeriod ? int(rest) : kPrefetchPeriod; step > 0; --step) {
       Vector<Real> b[kTileVectors];
       if constexpr (CopyRight) {
-        __builtin_prefetch(right + kRightAhead * rightStride);
-        __builtin_prefetch(right + kRightAhead * rightStride + kTileColumns<Real> - 1);
+        __builtin_prefetch(right + kStepsAhead * rightStride);
+        __builtin_prefetch(right + kStepsAhead * rightStride + kTileColumns<Real> - 1);
       }
       unroll<kTileVectors>([&](auto column) __attribute__((always_inline)) {
         constexpr int c = column.value;
         b[c] = load(right + c * kLanes);
-        if (CopyRight) store(copy + c * kLanes, b[c]);
+        if (CopyRight) store(rightCopy + c * kLanes, b[c]);
       });
+      if constexpr (Layout == LeftLayout::inPlace) {
+        __builtin_prefetch(left + kStepsAhead * leftStride);
+        __builtin_prefetch(left + kStepsAhead * leftStride + Rows - 1);
+        unroll<kRowSlots / kLanes>([&](auto part) __attribute__((always_inline)) {
+          store(leftCopy + part.value * kLanes, load(left + part.value * kLanes));
+        });
+        leftCopy += kRowSlots;
+      }
       unroll<Rows>([&](auto row) __attribute__((always_inline)) {
         constexpr int r = row.value;
         const Vector<Real> a(left[Layout == LeftLayout::rowWise ? r * kPanelStride<Real> : r]);
@@ -160,9 +176,9 @@ __attribute__((noinline)) void multiplyTile(const TileProduct<Real>& tile) {
           sums[r][c] = multiplyAdd(a, b[c], sums[r][c]);
         });
       });
-      left += Layout == LeftLayout::rowWise ? 1 : kRowSlots;
+      left += leftStride;
       right += rightStride;
-      if (CopyRight) copy += kTileColumns<Real>;
+      if (CopyRight) rightCopy += kTileColumns<Real>;
     }
   }
   if (tile.columns == kTileColumns<Real>) {
@@ -187,15 +203,22 @@ HOST_DEVICE TileKernel<Real> tileKernelOf(int rows, std::integer_sequence<int, n
   static constexpr TileKernel<Real> kernels[] = {multiplyTile<Real, n + 1, Layout, CopyRight>...};
   return kernels[rows - 1];
 }
+template <class Real, LeftLayout Layout>
+HOST_DEVICE TileKernel<Real> tileKernelOf(int rows, bool copyRight) {
+  constexpr auto heights = std::make_integer_sequence<int, kTileRows>{};
+  return copyRight ? tileKernelOf<Real, Layout, true>(rows, heights)
+                   : tileKernelOf<Real, Layout, false>(rows, heights);
+}
 template <class Real>
 inline TileKernel<Real> tileKernel(int rows, LeftLayout layout, bool copyRight) {
-  constexpr auto heights = std::make_integer_sequence<int, kTileRows>{};
-  if (layout == LeftLayout::rowWise) {
-    return copyRight ? tileKernelOf<Real, LeftLayout::rowWise, true>(rows, heights)
-                     : tileKernelOf<Real, LeftLayout::rowWise, false>(rows, heights);
+  switch (layout) {
+    case LeftLayout::rowWise:
+      return tileKernelOf<Real, LeftLayout::rowWise>(rows, copyRight);
+    case LeftLayout::columnWise:
+      return tileKernelOf<Real, LeftLayout::columnWise>(rows, copyRight);
+    default:
+      return tileKernelOf<Real, LeftLayout::inPlace>(rows, copyRight);
   }
-  return copyRight ? tileKernelOf<Real, LeftLayout::columnWise, true>(rows, heights)
-                   : tileKernelOf<Real, LeftLayout::columnWise, false>(rows, heights);
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu

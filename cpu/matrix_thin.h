@@ -29,11 +29,15 @@ struct ThinProduct {
   int64_t fewStride, manyStride;
   bool accumulate;
 
-  HOST_DEVICE void write(int64_t i, int64_t j, Real sum) const {
-    Output& to = output[i * fewStride + j * manyStride];
-    if (bias) sum += bias[i * fewBias + j * manyBias];
-    if (accumulate) sum += widen(to);
-    to = narrow<Output>(sum);
+  // Out of line: it would be inlined some hundred times.
+  __attribute__((noinline)) void write(int64_t i, int64_t j, const Real* sums, int64_t size) const {
+    for (int64_t at = 0; at < size; ++at, ++j) {
+      Output& to = output[i * fewStride + j * manyStride];
+      Real sum = sums[at];
+      if (bias) sum += bias[i * fewBias + j * manyBias];
+      if (accumulate) sum += widen(to);
+      to = narrow<Output>(sum);
+    }
   }
 };
 
@@ -69,10 +73,12 @@ void multiplyThinRows(const ThinProduct<Storage, Output>& p, int64_t begin, int6
         return loadPartial(from + k, p.inner - k);
       });
     }
+    Real results[count][kWidth];
     unroll<count * kWidth>([&](auto n) __attribute__((always_inline)) {
       constexpr int i = n.value / kWidth, c = n.value % kWidth;
-      if (j + c < end) p.write(i, j + c, sumLanes(sums[i][c]));
+      results[i][c] = sumLanes(sums[i][c]);
     });
+    for (int i = 0; i < count; ++i) p.write(i, j, results[i], end - j < kWidth ? end - j : kWidth);
   }
 }
 
@@ -98,14 +104,14 @@ HOST_DEVICE void addScaledRows(const ThinProduct<Storage, Output>& p, int64_t j,
       });
     });
   }
+  Real results[count][vectors * kLanes];
   unroll<count * vectors>([&](auto n) __attribute__((always_inline)) {
     constexpr int i = n.value / vectors, v = n.value % vectors;
-    Real lanes[kLanes];
-    store(lanes, sums[i][v]);
-    for (int lane = 0; lane < kLanes && v * kLanes + lane < width; ++lane) {
-      p.write(i, j + v * kLanes + lane, lanes[lane]);
-    }
+    store(results[i] + v * kLanes, sums[i][v]);
   });
+  for (int i = 0; i < count; ++i) {
+    p.write(i, j, results[i], width < vectors * kLanes ? width : vectors * kLanes);
+  }
 }
 
 template <int count, class Storage, class Output>

@@ -22,13 +22,15 @@ struct Plan {
   int64_t tiles() const { return rowTiles * columnTiles; }
 };
 
-// The cost of tiles in cycles, as measured on Zen 4: a vector fma a cycle, and packing.
+// The cost of tiles in cycles, as measured on Zen 4: a vector fma a cycle, and packing. A thread
+// that the system holds up makes the others wait for part of a tile.
 template <class Real>
 double costOf(const Plan& plan, int64_t inner, int64_t threads, bool transposeRight) {
   const double rows = double(plan.tileRows), columns = double(plan.tileColumns);
   const double perInner =
-      rows * columns / Vector<Real>::kLanes + rows * 0.2 + columns * (transposeRight ? 0.6 : 0.1);
-  return double(quotientUp(plan.tiles(), threads)) * (perInner * double(inner) + 2000);
+      rows * columns / Vector<Real>::kLanes + rows * 0.5 + columns * (transposeRight ? 0.7 : 0.5);
+  const double held = threads > 1 ? 0.05 : 0;
+  return (double(quotientUp(plan.tiles(), threads)) + held) * (perInner * double(inner) + 2000);
 }
 
 template <class Real>
@@ -58,15 +60,14 @@ Plan planOf(int64_t rows, int64_t columns, int64_t inner, int64_t threads, bool 
   return plan;
 }
 
-// to[i] = sums[i] (+ to[i]); no sums count as zero.
+// to[i] = sums[i] (+ to[i])
 template <class Output>
 void writeRow(const Compute<Output>* sums, Output* to, int64_t count, bool accumulate) {
   using Real = Compute<Output>;
   constexpr int kLanes = Vector<Real>::kLanes;
   for (int64_t i = 0; i < count; i += kLanes) {
     const int64_t left = count - i;
-    Vector<Real> sum(Real(0));
-    if (sums) sum = left >= kLanes ? load(sums + i) : loadPartial(sums + i, left);
+    Vector<Real> sum = left >= kLanes ? load(sums + i) : loadPartial(sums + i, left);
     if (accumulate) sum = sum + (left >= kLanes ? load(to + i) : loadPartial(to + i, left));
     if (left >= kLanes) {
       store(to + i, sum);
@@ -87,7 +88,7 @@ class TileWorker {
   // How many Reals of scratch memory a worker needs.
   static int64_t workspace(const Plan& plan) {
     const int64_t sums = kWideSums ? plan.tileRows * plan.tileColumns : 0;
-    return kLeftSize + plan.innerBlock * plan.tileColumns + sums + kPageSpacing;
+    return kLeftSize + plan.innerBlock * plan.tileColumns + sums + kSpacing;
   }
 
   TileWorker(const Operation& operation, const Plan& plan, Real* memory)
@@ -118,7 +119,7 @@ class TileWorker {
   static constexpr int64_t kLeftSize = kTileRows * kPanelStride<Real> > kRowSlots* kInnerBlock<Real>
                                            ? kTileRows* kPanelStride<Real>
                                            : kRowSlots* kInnerBlock<Real>;
-  static constexpr int64_t kPageSpacing = 128;  // keeps workers off each other's cache lines
+  static constexpr int64_t kSpacing = 128;  // keeps workers off each other's cache lines
 
   static int64_t end(int64_t wanted, int64_t most) { return wanted < most ? wanted : most; }
 
@@ -129,7 +130,6 @@ class TileWorker {
     for (int64_t panel = 0; panel < panels; ++panel) {
       const int64_t row = rowBegin_ + panel * rows / panels;
       const int count = int(rowBegin_ + (panel + 1) * rows / panels - row);
-      packLeft(row, count, k, inner);
       const int64_t nextRow = panel + 1 < panels ? row + count : rowBegin_;
       const int64_t nextK = panel + 1 < panels ? k : k + plan_.innerBlock;
       multiplyPanel(row, count, k, inner, packed, nextRow, nextK);
@@ -140,11 +140,15 @@ class TileWorker {
   void multiplyPanel(int64_t row, int count, int64_t k, int64_t inner, bool packed, int64_t nextRow,
                      int64_t nextK) {
     const LeftLayout layout = op_.transposeLeft ? LeftLayout::columnWise : LeftLayout::rowWise;
+    const bool inPlace = canReadLeftInPlace(row, k + inner);
+    if (!inPlace) packLeft(row, count, k, inner);
     for (int64_t column = columnBegin_; column < columnEnd_; column += kWidth) {
       Real* right = right_ + (column - columnBegin_) * plan_.innerBlock;
       TileProduct<Real> tile;
       tile.inner = inner;
       tile.left = left_;
+      tile.leftStride = op_.rows;
+      tile.leftCopy = left_;
       tile.right = right;
       tile.rightStride = kWidth;
       tile.rightCopy = right;
@@ -161,6 +165,13 @@ class TileWorker {
       bool copying = false;
       if (!packed) copying = packRight(column, k, inner, tile);
       prefetchLeft(nextRow, nextK, (column - columnBegin_) / kWidth, tile);
+      if constexpr (sizeof(Storage) == sizeof(Real)) {
+        if (inPlace && column == columnBegin_) {
+          tile.left = op_.left.data + k * op_.rows + row;
+          tileKernel<Real>(count, LeftLayout::inPlace, copying)(tile);
+          continue;
+        }
+      }
       tileKernel<Real>(count, layout, copying)(tile);
     }
   }
@@ -191,6 +202,12 @@ class TileWorker {
       tile.aheadPair = bytes(op_.inner);
       tile.aheadStep = bytes(kPrefetchPeriod);
     }
+  }
+
+  // The kernel loads kRowSlots elements of each of its rows of a transposed left operand.
+  bool canReadLeftInPlace(int64_t row, int64_t end) const {
+    return op_.transposeLeft && sizeof(Storage) == sizeof(Real) &&
+           (end - 1) * op_.rows + row + kRowSlots <= op_.inner * op_.rows;
   }
 
   void packLeft(int64_t row, int count, int64_t k, int64_t inner) {
