@@ -16,7 +16,7 @@ function(entrain_add_simt_library target)
 endfunction()
 
 function(entrain_use_simt_headers target)
-  target_link_libraries(${target} PRIVATE options)
+  target_link_libraries(${target} PRIVATE options sanitizers)
   target_include_directories(${target} BEFORE PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/test/simt)
   target_compile_definitions(${target} PRIVATE ENTRAIN_SIMT)
   # -Wno-unknown-pragmas: nvcc's "unroll".
@@ -39,7 +39,7 @@ if(ENTRAIN_SIMT)
 
   entrain_add_simt_library(simt_selftest_objects test/simt/selftest.cu)
   add_executable(simt_selftest $<TARGET_OBJECTS:simt_selftest_objects> $<TARGET_OBJECTS:simt>)
-  target_link_libraries(simt_selftest PRIVATE options Threads::Threads)
+  target_link_libraries(simt_selftest PRIVATE options sanitizers Threads::Threads)
   add_executable(simt_streamtest
     test/simt/streamtest.cpp ops/registry.cpp $<TARGET_OBJECTS:simt_kernels> $<TARGET_OBJECTS:simt>)
   entrain_use_simt_headers(simt_streamtest)
@@ -49,7 +49,7 @@ if(ENTRAIN_SIMT)
   entrain_add_simt_library(simt_eigenstate_scan_objects test/simt/eigenstate_scan.cu)
   add_executable(simt_eigenstate_scan $<TARGET_OBJECTS:simt_eigenstate_scan_objects>
     $<TARGET_OBJECTS:simt>)
-  target_link_libraries(simt_eigenstate_scan PRIVATE options Threads::Threads)
+  target_link_libraries(simt_eigenstate_scan PRIVATE options sanitizers Threads::Threads)
 
   # The elementary functions in every instruction set this machine compiles for.
   foreach(isa v2 v3 v4)
