@@ -32,20 +32,20 @@ void Environment::close() {
 }
 
 runtime::Stream& Environment::stream(int device) {
-  std::unique_ptr<runtime::Stream>& stream = streams_[device];
-  if (!stream) {
-    if (device == kCpuDevice) {
-      stream = runtime::openCpuStream();
-    } else {
+  const auto found = streams_.find(device);
+  if (found != streams_.end()) return *found->second;
+  std::unique_ptr<runtime::Stream> stream;
+  if (device == kCpuDevice) {
+    stream = runtime::openCpuStream();
+  } else {
 #if defined(ENTRAIN_CUDA)
-      stream = runtime::openCudaStream(device);
+    stream = runtime::openCudaStream(device);
 #else
-      throw runtime::Error("ERR_DEVICE",
-                           "device: cuda must be compiled in, got a build without CUDA");
+    throw runtime::Error("ERR_DEVICE",
+                         "device: cuda must be compiled in, got a build without CUDA");
 #endif
-    }
   }
-  return *stream;
+  return *streams_.emplace(device, std::move(stream)).first->second;
 }
 
 napi_value Environment::beginPending(napi_value value, Pending** out) {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <future>
@@ -180,6 +181,13 @@ class CpuStream final : public Stream {
 }  // namespace
 
 std::unique_ptr<Stream> openCpuStream() {
+  if (std::strcmp(instructionSet(), "none") == 0) {
+    const char* asked = std::getenv("ENTRAIN_INSTRUCTION_SET");
+    throw Error("ERR_DEVICE",
+                std::string("device: cpu must run an instruction set that is compiled in, got ") +
+                    (asked ? std::string("ENTRAIN_INSTRUCTION_SET=") + asked
+                           : "a processor that runs none"));
+  }
   return std::make_unique<CpuStream>();
 }
 

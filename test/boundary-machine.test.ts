@@ -133,6 +133,15 @@ describe('devices', () => {
     assert.match(stdout, /^DeviceError ERR_DEVICE device: name must be .*, got tpu\n$/)
   })
 
+  test('an instruction set that is not there is refused', async () => {
+    const program = `try { lib.zeros([1], { device: 'cpu' }) } catch (error) { console.log(error.name, error.message) }`
+    const env = { ENTRAIN_INSTRUCTION_SET: 'v9' }
+    const { code, signal, stdout } = await runProgram(program, { env })
+    assert.match(stdout, /^DeviceError device: cpu must run .*, got ENTRAIN_INSTRUCTION_SET=v9\n$/)
+    assert.equal(signal, null)
+    assert.equal(code, 0)
+  })
+
   test('an addon that does not load is a NativeError with advice', async (context) => {
     const missing = await runProgram(report, { env: { ENTRAIN_BINARY: '/nonexistent' } })
     assert.match(missing.stdout, /^NativeError ERR_NATIVE native: the addon must load on /)

@@ -167,7 +167,13 @@ describe('bits', () => {
     }
     const best = await outputs('cpu', {}, 20)
     for (const copy of copies.slice(0, here)) {
-      const other = await outputs('cpu', { ENTRAIN_INSTRUCTION_SET: copy }, 20)
+      const env = { ENTRAIN_INSTRUCTION_SET: copy }
+      const { stdout } = await runProgram('console.log(lib.machine().instructionSet)', { env })
+      if (stdout.trim() !== copy) {
+        context.diagnostic(`${copy} is not compiled in`)
+        continue
+      }
+      const other = await outputs('cpu', env, 20)
       const equal = best.filter(({ hash }, i) => hash === other[i]?.hash).length
       context.diagnostic(
         `${copy} and ${copies[here]}: ${equal} of ${best.length} tensors equal to the bit`,

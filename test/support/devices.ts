@@ -5,8 +5,7 @@ import { type DeviceName, machine } from '../../lib/index.js'
 
 /** True where sizes must be kept small: the "GPU" is the emulator, or a sanitizer watches (ENTRAIN_TEST_SMALL). */
 export const emulated =
-  process.env.ENTRAIN_TEST_SMALL === '1' ||
-  machine().gpus.some((gpu) => gpu.name.includes('emulator'))
+  process.env.ENTRAIN_TEST_SMALL === '1' || machine().gpus.some((gpu) => /emulat/i.test(gpu.name))
 
 /** Names of all devices under test. */
 export const devices: readonly DeviceName[] = (() => {
