@@ -19,8 +19,8 @@ struct LibraryProduct {
 };
 
 // Whether the product has been queued. Where the library takes no float32 bias for a half-type
-// output, the bias is rounded to the output's type first. A shape keeps its algorithm as long as the
-// process lives, and only algorithms that add in a fixed order and in the type of the sums are
+// output, the bias is rounded to the output's type first. A shape keeps its algorithm as long as
+// the process lives, and only algorithms that add in a fixed order and in the type of the sums are
 // allowed. Environment: ENTRAIN_CUBLASLT=off, or the path of the library.
 bool multiplyByLibrary(const LibraryProduct& product, Context& context);
 
