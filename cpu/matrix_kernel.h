@@ -11,7 +11,9 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 
 // Rows x 2 accumulators, 2 vectors of the right operand and 1 broadcast fill the registers: 31 of
 // 32 with AVX-512, 15 of 16 with AVX2; SSE has no fma and spends one more on the product.
-#if defined(__AVX512F__)
+#if defined(__SANITIZE_ADDRESS__)
+constexpr int kTileRows = 3;  // the checks of taller kernels take minutes and gigabytes to compile
+#elif defined(__AVX512F__)
 constexpr int kTileRows = 14;
 #elif defined(__AVX2__)
 constexpr int kTileRows = 6;
@@ -19,7 +21,7 @@ constexpr int kTileRows = 6;
 constexpr int kTileRows = 4;
 #endif
 constexpr int kTileVectors = 2;
-constexpr int kRowSlots = kTileRows <= 4 ? 4 : kTileRows <= 8 ? 8 : 16;  // of a column-wise panel
+constexpr int kRowSlots = kVectorBytes / 4;  // of a column-wise panel: at least kTileRows
 template <class Real>
 constexpr int kTileColumns = kTileVectors* Vector<Real>::kLanes;
 // The inner length of a panel: 1536 bytes, so that a left panel (21 KiB) stays in L1.
