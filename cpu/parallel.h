@@ -53,7 +53,8 @@ inline void pauseThread() {
 #endif
 }
 
-// Calls `ready` until it holds or about 150 microseconds have passed (a pause takes 25 ns on Zen 4); whether it holds.
+// Calls `ready` until it holds or about 150 microseconds have passed (a pause takes 25 ns on Zen
+// 4); whether it holds.
 template <class Ready>
 bool spinUntil(const Ready& ready) {
   for (int i = 0; i < 6000; ++i) {
