@@ -313,6 +313,13 @@ export function zeros<D extends Dtype = 'float32'>(
   return made
 }
 
+/** Takes a tensor out of its scope: whoever calls disposes it. @internal */
+export function own(made: Tensor): Tensor {
+  made.owner?.delete(made)
+  made.owner = null
+  return made
+}
+
 /** Ones of the shape, dtype and device of another tensor. @internal */
 export function onesLike(other: Tensor): Tensor {
   return fill(Tensor.like(other), 1)

@@ -4,7 +4,7 @@ import type { FloatDtype } from '../dtype.js'
 import { CheckpointError } from '../errors.js'
 import { cast } from '../operations/cast.js'
 import { randomNormal } from '../operations/random.js'
-import { Tensor, tensor } from '../tensor.js'
+import { own, Tensor, tensor } from '../tensor.js'
 
 /** How a parameter begins. */
 export type Initial =
@@ -27,9 +27,7 @@ export class Parameters {
 
   /** Makes a parameter. It belongs to the model: no scope disposes it. */
   add(name: string, shape: readonly number[], initial: Initial): Tensor {
-    const made = this.#make(shape, initial)
-    made.owner?.delete(made)
-    made.owner = null
+    const made = own(this.#make(shape, initial))
     this.#tensors.set(name, made)
     return made
   }

@@ -1,9 +1,9 @@
 import { assertTensor, expectSameShape, expectShape } from '../check.js'
-import { computeDtype } from '../dtype.js'
 import { ShapeError } from '../errors.js'
 import { operation } from '../native.js'
-import { differentiable, record } from '../tape.js'
+import { record } from '../tape.js'
 import { Tensor } from '../tensor.js'
+import { biasGradient } from './bias-gradient.js'
 
 const forward = operation('gateForward', [
   'value',
@@ -23,7 +23,6 @@ const backward = operation('gateBackward', [
   'rows',
   'width',
 ] as const)
-const columnSum = operation('columnSum', ['input', 'output', 'rows', 'columns'] as const)
 
 /** Arguments of `gate`. */
 export interface GateOptions {
@@ -67,10 +66,6 @@ function gateBackward(
   const gradValue = Tensor.like(value)
   const gradGate = Tensor.like(gate)
   backward({ gradOutput, value, gate, bias, gradValue, gradGate, ...call })
-  let gradBias: Tensor | null = null
-  if (differentiable(bias)) {
-    gradBias = Tensor.empty(bias.shape, computeDtype(bias.dtype), bias.device)
-    columnSum({ input: gradGate, output: gradBias, rows: call.rows, columns: call.width })
-  }
+  const gradBias = biasGradient(gradGate, bias, { rows: call.rows, columns: call.width })
   return { value: gradValue, gate: gradGate, bias: gradBias }
 }

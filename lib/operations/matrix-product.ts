@@ -5,6 +5,7 @@ import { ShapeError } from '../errors.js'
 import { operation } from '../native.js'
 import { differentiable, record } from '../tape.js'
 import { Tensor } from '../tensor.js'
+import { biasGradient } from './bias-gradient.js'
 
 const fields = [
   'left',
@@ -20,7 +21,6 @@ const fields = [
 ] as const
 const product = operation('matrixProduct', fields)
 const wideProduct = operation('wideMatrixProduct', fields)
-const columnSum = operation('columnSum', ['input', 'output', 'rows', 'columns'] as const)
 
 /** Arguments of `matrixProduct`. */
 export interface MatrixProductOptions {
@@ -196,10 +196,6 @@ function linearBackward(
       ...shared,
     })
   }
-  let gradBias: Tensor | null = null
-  if (bias && differentiable(bias)) {
-    gradBias = Tensor.like(bias)
-    columnSum({ input: gradOutput, output: gradBias, rows, columns })
-  }
+  const gradBias = biasGradient(gradOutput, bias, { rows, columns })
   return { input: gradInput, weight: gradWeight, bias: gradBias }
 }

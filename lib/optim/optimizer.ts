@@ -2,7 +2,7 @@
 import { assertTensor, expectNumber } from '../check.js'
 import { ValueError } from '../errors.js'
 import { operation } from '../native.js'
-import { type Tensor, zeros } from '../tensor.js'
+import { own, type Tensor, zeros } from '../tensor.js'
 
 const gradientNormPart = operation('gradientNormPart', ['gradient', 'partial', 'slot'] as const)
 const gradientNorm = operation('gradientNorm', ['partial', 'norm'] as const)
@@ -109,13 +109,6 @@ export abstract class Optimizer implements Disposable {
   [Symbol.dispose](): void {
     this.dispose()
   }
-}
-
-/** Takes a tensor out of its scope: the optimiser disposes it. @internal */
-export function own(tensor: Tensor): Tensor {
-  tensor.owner?.delete(tensor)
-  tensor.owner = null
-  return tensor
 }
 
 /** Zeros like every parameter. @internal */
