@@ -247,6 +247,20 @@ HOST_DEVICE Vector<Real> toReal(VectorInteger<Real> n) {
   return __builtin_convertvector(n.v, typename Vector<Real>::Native);
 }
 
+// GCC's vectors of integers wrap around.
+template <class Real>
+HOST_DEVICE VectorInteger<Real> wrappingSum(VectorInteger<Real> a, VectorInteger<Real> b) {
+  return a + b;
+}
+template <class Real>
+HOST_DEVICE VectorInteger<Real> wrappingDifference(VectorInteger<Real> a, VectorInteger<Real> b) {
+  return a - b;
+}
+template <class Real>
+HOST_DEVICE VectorInteger<Real> wrappingAbsolute(VectorInteger<Real> n) {
+  return n.v < typename Vector<Real>::NativeInteger{} ? -n.v : n.v;
+}
+
 // Whether a mask holds anywhere.
 template <class Real>
 HOST_DEVICE bool anyLane(VectorInteger<Real> mask) {

@@ -127,6 +127,27 @@ HOST_DEVICE double toReal(int64_t n) {
   return double(n);
 }
 
+// Integers modulo 2^32 or 2^64: what overflows wraps around.
+HOST_DEVICE int32_t wrappingSum(int32_t a, int32_t b) {
+  return int32_t(uint32_t(a) + uint32_t(b));
+}
+HOST_DEVICE int64_t wrappingSum(int64_t a, int64_t b) {
+  return int64_t(uint64_t(a) + uint64_t(b));
+}
+HOST_DEVICE int32_t wrappingDifference(int32_t a, int32_t b) {
+  return int32_t(uint32_t(a) - uint32_t(b));
+}
+HOST_DEVICE int64_t wrappingDifference(int64_t a, int64_t b) {
+  return int64_t(uint64_t(a) - uint64_t(b));
+}
+// |n|; of the least integer, that integer itself.
+HOST_DEVICE int32_t wrappingAbsolute(int32_t n) {
+  return n < 0 ? wrappingDifference(int32_t(0), n) : n;
+}
+HOST_DEVICE int64_t wrappingAbsolute(int64_t n) {
+  return n < 0 ? wrappingDifference(int64_t(0), n) : n;
+}
+
 // Calls function(values...) on numbers, for each lane where the mask holds: a way out for the few
 // arguments that a vector formula cannot treat.
 template <class Function, class... Real>
