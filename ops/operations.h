@@ -16,6 +16,8 @@
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
+#include "ops/order_parameter.h"
+#include "ops/phase_precision.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -43,6 +45,8 @@ using Operations = OperationList<
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
+    OrderParameterForward, OrderParameterBackward,
+    PhasePrecision,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,

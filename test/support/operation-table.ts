@@ -243,6 +243,23 @@ function crossEntropy(scale: number, backward: boolean): Record<string, Given> {
     : { ...shared, loss: compute(1), logSumExp: compute(rows), ...sizes }
 }
 
+function orderParameter(scale: number, backward: boolean): Record<string, Given> {
+  const [rows, oscillators] = [3, 5 * scale]
+  const whole = real(rows * oscillators)
+  const sizes = { rows, oscillators }
+  return backward
+    ? {
+        phases: whole,
+        coherence: real(rows, [0.1, 1]),
+        meanPhase: real(rows, [0, 6]),
+        gradCoherence: real(rows),
+        gradMeanPhase: real(rows),
+        gradPhases: whole,
+        ...sizes,
+      }
+    : { phases: whole, coherence: real(rows), meanPhase: real(rows), ...sizes }
+}
+
 const slice = { batch: 2, width: 3, begin: 1, count: 2 }
 
 /** Valid calls by operation. */
@@ -328,6 +345,20 @@ export const operationTable: Readonly<Record<string, Row>> = {
   layerNormBackward: { call: (scale) => layerNorm(scale, true) },
   matrixProduct: { call: (scale) => product(scale, 'real') },
   wideMatrixProduct: { call: (scale) => product(scale, 'compute') },
+  orderParameterForward: { call: (scale) => orderParameter(scale, false) },
+  orderParameterBackward: { call: (scale) => orderParameter(scale, true) },
+  phasePrecision: {
+    call: (scale) => ({
+      before: real(2 * 5 * scale),
+      after: real(2 * 5 * scale),
+      variance: real(5 * scale, [0, 1]),
+      newVariance: real(5 * scale),
+      precision: real(5 * scale),
+      batch: 2,
+      oscillators: 5 * scale,
+      tau: 20,
+    }),
+  },
   randomUniform: {
     call: (scale) => ({ output: real(7 * scale), ...seed, low: -1, high: 2 }),
     anyLength: ['output'],
