@@ -150,65 +150,6 @@ function merged(rows: Rows): Rows {
   return { rowPointer, column: column.slice(0, place), weight: weight.slice(0, place) }
 }
 
-/** Edges without direction, each once, with room for more. @internal */
-export class Pairs {
-  #first: Int32Array
-  #second: Int32Array
-  #length = 0
-
-  constructor(expected: number) {
-    const room = Math.max(16, Math.ceil(expected))
-    this.#first = new Int32Array(room)
-    this.#second = new Int32Array(room)
-  }
-
-  push(first: number, second: number): void {
-    if (this.#length === this.#first.length) this.#grow()
-    this.#first[this.#length] = first
-    this.#second[this.#length++] = second
-  }
-
-  #grow(): void {
-    expectEdges('topology', 2 * this.#length)
-    const grown = (values: Int32Array): Int32Array => {
-      const wider = new Int32Array(Math.ceil(1.25 * values.length))
-      wider.set(values)
-      return wider
-    }
-    this.#first = grown(this.#first)
-    this.#second = grown(this.#second)
-  }
-
-  /** Rows that hold both directions of every edge. */
-  rows(size: number): Rows {
-    const length = this.#length
-    expectEdges('topology', 2 * length)
-    const [first, second] = [this.#first, this.#second]
-    const rowPointer = new Int32Array(size + 1)
-    for (let e = 0; e < length; ++e) {
-      const i = (first[e] as number) + 1
-      const j = (second[e] as number) + 1
-      rowPointer[i] = (rowPointer[i] as number) + 1
-      rowPointer[j] = (rowPointer[j] as number) + 1
-    }
-    accumulate(rowPointer)
-    const next = rowPointer.slice(0, size)
-    const column = new Int32Array(2 * length)
-    const put = (i: number, j: number): void => {
-      const place = next[i] as number
-      next[i] = place + 1
-      column[place] = j
-    }
-    for (let e = 0; e < length; ++e) {
-      put(first[e] as number, second[e] as number)
-      put(second[e] as number, first[e] as number)
-    }
-    const rows = { rowPointer, column, weight: null }
-    // A symmetric matrix by columns is the matrix with its rows in order.
-    return isSorted(rows) ? rows : { ...rows, column: transpose(rows).source }
-  }
-}
-
 /** Throws unless the arrays are a sparse matrix of N rows and columns. @internal */
 export function expectRows(operation: string, size: number, rows: Rows): void {
   const { rowPointer, column, weight } = rows
