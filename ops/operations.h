@@ -17,6 +17,7 @@
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
 #include "ops/order_parameter.h"
+#include "ops/phase_drive.h"
 #include "ops/phase_precision.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
@@ -46,6 +47,7 @@ using Operations = OperationList<
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
     OrderParameterForward, OrderParameterBackward,
+    PhaseDriveForward, PhaseDriveBackward,
     PhasePrecision,
     ScaledSumForward, ScaledSumBackward,
     Sgd,

@@ -347,6 +347,14 @@ export const operationTable: Readonly<Record<string, Row>> = {
   wideMatrixProduct: { call: (scale) => product(scale, 'compute') },
   orderParameterForward: { call: (scale) => orderParameter(scale, false) },
   orderParameterBackward: { call: (scale) => orderParameter(scale, true) },
+  phaseDriveForward: { call: elementwise(['phases', 'sine', 'cosine'], 'drive') },
+  phaseDriveBackward: {
+    call: (scale) => ({
+      ...elementwise(['gradDrive', 'phases', 'sine', 'cosine'], 'gradPhases')(scale),
+      gradSine: real(7 * scale),
+      gradCosine: real(7 * scale),
+    }),
+  },
   phasePrecision: {
     call: (scale) => ({
       before: real(2 * 5 * scale),
