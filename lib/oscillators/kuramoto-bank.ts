@@ -2,18 +2,14 @@
 import { expectInteger, expectNumber } from '../check.js'
 import { noGrad } from '../context.js'
 import { RandomStream, randomUniforms } from '../data/philox.js'
-import { type Device, type DeviceName, device as deviceOf } from '../device.js'
-import { DisposedError, ValueError } from '../errors.js'
-import type { Graph, Topology } from '../graph/graph.js'
+import { type Device, device as deviceOf } from '../device.js'
+import { ValueError } from '../errors.js'
+import { Graph } from '../graph/graph.js'
 import { allToAll, graphOf } from '../graph/topologies.js'
-import { cast } from '../operations/cast.js'
-import { gate } from '../operations/gate.js'
 import {
-  kuramoto,
-  type KuramotoDriveKind,
-  type KuramotoMethod,
   type KuramotoNormalisation,
   type KuramotoResult,
+  kuramoto,
 } from '../operations/kuramoto.js'
 import {
   type OrderParameter,
@@ -22,112 +18,19 @@ import {
 } from '../operations/order-parameter.js'
 import { timeSlice } from '../operations/time-slice.js'
 import { scope } from '../scope.js'
-import { Tensor, tensor } from '../tensor.js'
+import { type Tensor, tensor } from '../tensor.js'
 import { type BankDtype, type BankNumbers, BankTensors, frequenciesOf } from './bank-tensors.js'
-import type { FrequencyDistribution } from './distribution.js'
-import {
-  type Chunk,
-  type Numbers,
-  Recording,
-  runInChunks,
-  type WatchOptions,
-} from './simulation.js'
+import type {
+  ForwardOptions,
+  KuramotoBankOptions,
+  SimulateOptions,
+  Simulation,
+  StepOptions,
+} from './kuramoto-bank-options.js'
+import { LearnedAdjacency } from './learned-adjacency.js'
+import { PhaseState } from './phase-state.js'
 
-/** Arguments of `KuramotoBank`. */
-export interface KuramotoBankOptions {
-  /** N. */
-  oscillators: number
-  /** ω, rad per unit of time: a number for all, (N) or (batch, N), or a distribution to draw from. */
-  naturalFrequencies: BankNumbers | FrequencyDistribution
-  /** K: one number, or one for each batch. */
-  coupling: BankNumbers
-  /** Who pulls whom: a topology, drawn with `seed`, or a graph. Default: all to all. */
-  topology?: Topology | Graph
-  /** p (N), not negative. Default: 1. */
-  precision?: BankNumbers | null
-  /** s (N). Default: 1. */
-  sign?: BankNumbers | null
-  /** α, rad. Default: 0. */
-  frustration?: BankNumbers | null
-  /** Default: `count`. */
-  normalisation?: KuramotoNormalisation
-  /** Copies that run side by side. Default: 1. */
-  batch?: number
-  /** θ at the start, rad: (N) for every batch or (batch, N). Default: uniform in [0, 2π). */
-  phases?: ArrayLike<number> | null
-  /** Default: `float32`. */
-  dtype?: BankDtype
-  device?: DeviceName | Device
-  /** Of phases, frequencies, topology and noise. Default: 0. */
-  seed?: number
-  /** What requires gradients and is among `parameters()`. Default: nothing. */
-  learnable?: {
-    naturalFrequencies?: boolean
-    coupling?: boolean
-    precision?: boolean
-    frustration?: boolean
-    /** Weights of the edges of a sparse graph. */
-    weight?: boolean
-    /**
-     * A = σ(logits) where the graph has an edge and 0 elsewhere, the diagonal too; O(N²) memory. The
-     * logits start at N(0, 0.1²).
-     */
-    adjacency?: boolean
-  }
-  /** Storage type of a learned adjacency in runs: `bfloat16` halves what a step reads. Default: dtype. */
-  adjacencyDtype?: BankDtype | 'bfloat16'
-}
-
-/** How steps are taken. */
-export interface StepOptions {
-  /** Length of a step, above 0. */
-  dt: number
-  /** Default: `rk4`. */
-  method?: KuramotoMethod
-  /** u: see `kuramoto`; rows of a `step` drive are those of this run. */
-  drive?: Tensor | null
-  driveKind?: KuramotoDriveKind
-  /** D, rad² per unit of time. Default: 0. */
-  diffusion?: number
-}
-
-/** Arguments of `forward`. */
-export interface ForwardOptions extends StepOptions {
-  steps: number
-  /** θ at the start, (batch, N) or (N), with gradient. Default: the bank's phases, without. */
-  phases?: Tensor | null
-  record?: number
-  recordPhases?: boolean
-  winding?: boolean
-  checkpoint?: number
-  /** Leave the bank where the run ends. Default: false. */
-  advance?: boolean
-}
-
-/** Arguments of `simulate`. */
-export interface SimulateOptions extends StepOptions, WatchOptions {
-  /** Bring the recorded phases to the host, too. Default: false. */
-  recordPhases?: boolean
-  /** Count whole turns. Default: false. */
-  winding?: boolean
-}
-
-/** What a simulation gives, on the host. */
-export interface Simulation {
-  /** Where it was computed. */
-  readonly device: string
-  /** Steps done, and steps between records. */
-  readonly steps: number
-  readonly record: number
-  /** R at the records: (batch, records). */
-  readonly orderParameter: Numbers
-  /** ψ at the records, in [0, 2π): (batch, records). */
-  readonly psi: Numbers
-  /** Phases at the records: (batch, records, N). Null unless asked for. */
-  readonly phases: Numbers | null
-  /** Whole turns taken off in this run: (batch, N). Null unless asked for. */
-  readonly winding: Int32Array | null
-}
+import { type Chunk, lastOfRows, type Numbers, Recording, runInChunks } from './simulation.js'
 
 const name = 'KuramotoBank'
 /** Blocks of the seed's initialisation stream, and the stream of the noise. */
@@ -154,18 +57,16 @@ export class KuramotoBank implements Disposable {
   readonly seed: number
   readonly #tensors: BankTensors
   readonly #system: { naturalFrequencies: Tensor; coupling: Tensor } & Record<
-    'sign' | 'frustration' | 'weight' | 'logits' | 'mask' | 'zeros',
+    'sign' | 'frustration' | 'weight',
     Tensor | null
   >
+  readonly #adjacency: LearnedAdjacency | null
   readonly #adjacencyDtype: BankDtype | 'bfloat16'
   #precision: Tensor | null
   #variance: Tensor | null = null
   #before: Tensor | null = null
-  #phases: Tensor
-  #state: Tensor | null = null
-  #step = 0
-  #running = false
-  #disposed = false
+  readonly #state: PhaseState
+  readonly #ownsGraph: boolean
 
   constructor(options: KuramotoBankOptions) {
     const { oscillators, batch = 1, seed = 0, dtype = 'float32', learnable = {} } = options
@@ -176,13 +77,18 @@ export class KuramotoBank implements Disposable {
     this.dtype = dtype
     this.device = deviceOf(options.device)
     this.#adjacencyDtype = options.adjacencyDtype ?? dtype
+    this.#ownsGraph = !(options.topology instanceof Graph)
     this.graph = graphOf(options.topology ?? allToAll(), { oscillators, seed })
     this.#tensors = new BankTensors(name, this)
     try {
       this.#system = this.#addSystem(options)
+      this.#adjacency = learnable.adjacency
+        ? new LearnedAdjacency(this.#tensors, this.graph, { seed, block: kBlocks.logits })
+        : null
       const { precision } = options
       this.#precision = this.#optional('precision', precision, [[oscillators]], learnable.precision)
-      this.#phases = this.#tensors.keep(this.#initialPhases(options.phases ?? null))
+      const phases = this.#initialPhases(options.phases ?? null)
+      this.#state = new PhaseState(name, this.#tensors, phases)
     } catch (error) {
       this.#tensors.dispose()
       throw error
@@ -220,39 +126,24 @@ export class KuramotoBank implements Disposable {
       learned: learnable.coupling,
     })
     if (learnable.weight && graph.kind !== 'sparse') {
-      throw new ValueError(`${name}: learnable.weight must be of a sparse graph, got a ${graph.kind} one`)
+      throw new ValueError(
+        `${name}: learnable.weight must be of a sparse graph, got a ${graph.kind} one`,
+      )
     }
     const weights = graph.weight ?? new Float64Array(graph.edges).fill(1)
     return {
       naturalFrequencies,
       coupling,
       sign: this.#optional('sign', options.sign, [[oscillators]], false),
-      frustration: this.#optional('frustration', options.frustration, [[1], []], learnable.frustration),
+      frustration: this.#optional(
+        'frustration',
+        options.frustration,
+        [[1], []],
+        learnable.frustration,
+      ),
       weight: learnable.weight
         ? this.#tensors.add('weight', weights, { shapes: [[graph.edges]], learned: true })
         : null,
-      ...this.#addAdjacency(learnable.adjacency ?? false),
-    }
-  }
-
-  // The gate σ(logits + 0) ⊙ mask makes the matrix on the tape, with the diagonal masked.
-  #addAdjacency(learned: boolean) {
-    if (!learned) return { logits: null, mask: null, zeros: null }
-    const { oscillators: N, graph, device, dtype } = this
-    const shape = [N, N]
-    const dense = graph.kind === 'global' ? new Float64Array(N * N).fill(1) : graph.toDense()
-    for (let i = 0; i < N; ++i) {
-      for (let j = 0; j < N; ++j) {
-        dense[i * N + j] = i !== j && dense[i * N + j] !== 0 ? 1 : 0
-      }
-    }
-    const normal = { distribution: 'normal', width: 0.1 } as const
-    const draw = { count: N * N, seed: this.seed, block: kBlocks.logits }
-    const start = frequenciesOf(normal, draw)
-    return {
-      logits: this.#tensors.add('adjacencyLogits', start, { shapes: [shape], learned: true }),
-      mask: this.#tensors.keep(tensor(dense, { shape, device, dtype })),
-      zeros: this.#tensors.keep(tensor(new Float64Array(N), { device, dtype })),
     }
   }
 
@@ -263,12 +154,18 @@ export class KuramotoBank implements Disposable {
     if (!given) {
       const stream = RandomStream.initialisation
       const drawn = randomUniforms({ seed, count, block: kBlocks.phases, stream })
-      return tensor(drawn.map((u) => 2 * Math.PI * u), { shape, device, dtype })
+      return tensor(
+        drawn.map((u) => 2 * Math.PI * u),
+        { shape, device, dtype },
+      )
     }
     const shapes = [[oscillators], shape]
     const checked = this.#tensors.add('phases', given, { shapes })
     if (checked.length === count) return checked.reshape(shape)
-    const repeated = Float64Array.from({ length: count }, (_, i) => given[i % oscillators] as number)
+    const repeated = Float64Array.from(
+      { length: count },
+      (_, i) => given[i % oscillators] as number,
+    )
     return tensor(repeated, { shape, device, dtype })
   }
 
@@ -284,29 +181,28 @@ export class KuramotoBank implements Disposable {
 
   /** θ now, in [0, 2π): (batch, N). */
   phases(): Tensor {
-    this.#assertAlive()
-    return this.#phases.detach()
+    return this.#state.phases.detach()
   }
 
   /** How many steps were taken since the start. */
   get stepsTaken(): number {
-    return this.#step
+    return this.#state.step
   }
 
   /** R and ψ now: (batch) each. */
   orderParameter(): OrderParameter {
-    this.#assertAlive()
-    return noGrad(() => orderParameter(this.#phases))
+    const { phases } = this.#state
+    return noGrad(() => orderParameter(phases))
   }
 
   /** A learned adjacency as it is now, (N, N), on the tape; null where none is learned. */
   adjacency(): Tensor | null {
-    const { logits, mask, zeros } = this.#system
-    if (!logits || !mask || !zeros) return null
-    return cast(gate({ value: mask, gate: logits, bias: zeros }), this.#adjacencyDtype)
+    return this.#adjacency?.matrix(this.#adjacencyDtype) ?? null
   }
 
-  #call(options: ForwardOptions & { start?: { state: Tensor } | { phases: Tensor } }): KuramotoResult {
+  #call(
+    options: ForwardOptions & { start?: { state: Tensor } | { phases: Tensor } },
+  ): KuramotoResult {
     const { graph, normalisation, seed } = this
     const { naturalFrequencies, coupling, sign, frustration, weight } = this.#system
     const { start, advance: _, ...rest } = options
@@ -326,20 +222,8 @@ export class KuramotoBank implements Disposable {
       normalisation,
       seed,
       stream: kNoiseStream,
-      firstStep: this.#step,
+      firstStep: this.#state.step,
     })
-  }
-
-  get #current(): { state: Tensor } | { phases: Tensor } {
-    return this.#state ? { state: this.#state } : { phases: this.#phases }
-  }
-
-  #advance({ phases, state }: Pick<KuramotoResult, 'phases' | 'state'>, steps: number): void {
-    const { batch, oscillators } = this
-    const shape = [batch, oscillators]
-    this.#phases = this.#tensors.replace(this.#phases, phases.alias(shape))
-    this.#state = this.#tensors.replace(this.#state, state.alias([...shape, state.shape.at(-1) ?? 1]))
-    this.#step += steps
   }
 
   /**
@@ -348,22 +232,22 @@ export class KuramotoBank implements Disposable {
    * @returns as `kuramoto` does. The bank stays where it was unless `advance` is true.
    */
   forward(options: ForwardOptions): KuramotoResult {
-    this.#assertIdle()
+    this.#state.assertIdle()
     const { phases = null } = options
-    const result = this.#call({ ...options, start: phases ? { phases } : this.#current })
-    if (options.advance) this.#advance(result, options.steps)
+    const result = this.#call({ ...options, start: phases ? { phases } : this.#state.start })
+    if (options.advance) this.#state.advance(result, options.steps)
     return result
   }
 
   /** Takes `steps` steps (default 1) without recording for gradients, and gives the phases: (batch, N). */
   step({ steps = 1, ...options }: StepOptions & { steps?: number }): Tensor {
-    this.#assertIdle()
-    const kept = noGrad(() =>
+    this.#state.assertIdle()
+    noGrad(() =>
       scope(() => {
-        this.#advance(this.#call({ ...options, steps, start: this.#current }), steps)
+        this.#state.advance(this.#call({ ...options, steps, start: this.#state.start }), steps)
       }),
     )
-    return kept ?? this.phases()
+    return this.phases()
   }
 
   /**
@@ -373,20 +257,21 @@ export class KuramotoBank implements Disposable {
    * the last finished chunk and throws an AbortError (`ERR_ABORTED`) that holds the result up to there.
    */
   async simulate(options: SimulateOptions): Promise<Simulation> {
-    this.#assertIdle()
+    this.#state.assertIdle()
     const { batch, dtype, device, oscillators, graph } = this
     const { drive = null, driveKind, steps: total } = options
     if (drive && driveKind === 'step' && drive.shape[0] !== total) {
-      throw new ValueError(`${name}: drive must be of ${total} rows, one a step, got ${drive.shape[0]}`)
+      throw new ValueError(
+        `${name}: drive must be of ${total} rows, one a step, got ${drive.shape[0]}`,
+      )
     }
     const recording = new Recording(batch)
     const like = dtype === 'float64' ? new Float64Array() : new Float32Array()
     const winding = options.winding ? new Int32Array(batch * oscillators) : null
-    const dense = graph.kind === 'dense' || this.#system.logits !== null
+    const dense = graph.kind === 'dense' || this.#adjacency !== null
     const edges = dense ? oscillators * oscillators : graph.kind === 'global' ? 0 : graph.edges
-    this.#running = true
-    try {
-      return await runInChunks<Simulation>(name, options, {
+    return await this.#state.whileRunning(() =>
+      runInChunks<Simulation>(name, options, {
         workPerStep: batch * (oscillators + edges / (dense ? 16 : 4)),
         advance: (chunk) => this.#runChunk(chunk, options, { recording, winding }),
         finish: async (steps) => ({
@@ -398,10 +283,8 @@ export class KuramotoBank implements Disposable {
           phases: options.recordPhases ? recording.all('phases', like) : null,
           winding,
         }),
-      })
-    } finally {
-      this.#running = false
-    }
+      }),
+    )
   }
 
   // Nothing is kept of a chunk before its results are on the host.
@@ -423,17 +306,17 @@ export class KuramotoBank implements Disposable {
           record: recordEvery,
           recordPhases: recordPhases && kept,
           winding: winding !== null,
-          start: this.#current,
+          start: this.#state.start,
         })
-        const read = async (found: Tensor | null) => ((await found?.data()) ?? null) as Numbers | null
+        const read = async (found: Tensor | null) =>
+          ((await found?.data()) ?? null) as Numbers | null
         const R = (await read(result.R)) as Numbers
         const psi = (await read(result.psi)) as Numbers
         const phases = await read(result.trajectory)
         const turns = await result.winding?.data()
-        this.#assertAlive()
         if (kept) recording.add({ R, psi, ...(phases && { phases }) })
-        if (winding && turns) for (const [i, turn] of turns.entries()) winding[i]! += turn
-        this.#advance(result, steps)
+        for (const [i, turn] of turns?.entries() ?? []) winding?.set([turn + (winding[i] ?? 0)], i)
+        this.#state.advance(result, steps)
         return lastOfRows(R, this.batch)
       }),
     )
@@ -451,13 +334,15 @@ export class KuramotoBank implements Disposable {
    * @returns the precision, (N).
    */
   updatePrecision({ tau = 20 }: { tau?: number } = {}): Tensor {
-    this.#assertIdle()
+    this.#state.assertIdle()
     expectNumber(name, 'tau', tau, { low: 1 })
     if (this.#precision?.requiresGrad) {
-      throw new ValueError(`${name}: precision must not be learnable to be updated, got a parameter`)
+      throw new ValueError(
+        `${name}: precision must not be learnable to be updated, got a parameter`,
+      )
     }
     const { oscillators, device, dtype } = this
-    const before = this.#before ?? this.#phases
+    const before = this.#before ?? this.#state.phases
     noGrad(() =>
       scope(() => {
         const ones = () => tensor(new Float64Array(oscillators).fill(1), { device, dtype })
@@ -466,36 +351,21 @@ export class KuramotoBank implements Disposable {
         // The first change is 0 against itself: it must not lower the variance.
         const updated = phasePrecision({
           before,
-          after: this.#phases,
+          after: this.#state.phases,
           variance,
           tau: first ? 1e300 : tau,
         })
         this.#variance = this.#tensors.replace(this.#variance, updated.variance)
         this.#precision = this.#tensors.replace(this.#precision, updated.precision)
-        this.#before = this.#tensors.replace(this.#before, this.#phases.detach())
+        this.#before = this.#tensors.replace(this.#before, this.#state.phases.detach())
       }),
     )
     return (this.#precision as Tensor).detach()
   }
 
-  #assertAlive(): void {
-    if (this.#disposed) {
-      throw new DisposedError(`${name}: bank must be alive, got a disposed one`)
-    }
-  }
-
-  #assertIdle(): void {
-    this.#assertAlive()
-    if (this.#running) {
-      throw new ValueError(`${name}: bank must be idle, got a call during simulate()`)
-    }
-  }
-
   dispose(): void {
-    if (this.#disposed) return
-    this.#disposed = true
-    this.#tensors.dispose()
-    this.graph.dispose()
+    this.#state.dispose()
+    if (this.#ownsGraph) this.graph.dispose()
   }
 
   [Symbol.dispose](): void {
@@ -505,11 +375,8 @@ export class KuramotoBank implements Disposable {
 
 function rowsOf(drive: Tensor, begin: number, count: number): Tensor {
   const [steps = 0, width = 0] = drive.shape
-  return timeSlice({ input: drive.reshape([1, steps, width]), begin, count }).reshape([count, width])
-}
-
-/** The last number of every row. @internal */
-export function lastOfRows(values: Numbers, rows: number): Numbers {
-  const width = values.length / rows
-  return values.filter((_, i) => i % width === width - 1) as Numbers
+  return timeSlice({ input: drive.reshape([1, steps, width]), begin, count }).reshape([
+    count,
+    width,
+  ])
 }

@@ -159,3 +159,9 @@ export async function runInChunks<Result>(
   }
   return await body.finish(done)
 }
+
+/** The last number of every row. @internal */
+export function lastOfRows(values: Numbers, rows: number): Numbers {
+  const width = values.length / rows
+  return values.filter((_, i) => i % width === width - 1) as Numbers
+}
