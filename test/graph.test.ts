@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { DirectedGraph, MultiGraph, UndirectedGraph } from 'graphology'
+import { couplings, inertias, injections, newEngland39 } from '../examples/support/power-grids.js'
 import { randomIntegers } from '../lib/data/philox.js'
 import {
   DataError,
@@ -56,7 +57,9 @@ const smallMatrix = [0, 0, -2, 1, 0, 0.5, ...new Array<number>(19).fill(0)]
 /** 40 oscillators that pull some others by some weights. */
 function random(seed: number): Graph {
   const ends = randomIntegers({ seed, count: 400, limit: 40 })
-  const weight = randomIntegers({ seed, block: 1, count: 200, limit: 1000 }).map((w) => w / 7 - 50)
+  const weight = randomIntegers({ seed, block: 1, count: 200, limit: 1000 }).map(
+    (w) => w / 7 - 50.05,
+  )
   return fromEdgeList(
     { from: ends.slice(0, 200), to: ends.slice(200), weight },
     { oscillators: 40, directed: true },
@@ -434,6 +437,35 @@ test('a graph through graphology and back', () => {
   for (const [e, source] of from.entries())
     other.addEdge(source, to[e], { weight: weight[e] as number })
   assertSame(fromGraphology(other), graph)
+})
+
+test('the data of the New England grid satisfy the power flow they come with', () => {
+  const { buses, lines, generators } = newEngland39
+  assert.deepEqual([buses.length, lines.length, generators.length], [39, 46, 10])
+  const { from, to, weight } = couplings(newEngland39)
+  assert.ok(fromEdgeList({ from, to, weight }).isConnected())
+  // Bus 19 hangs on the rest by one line.
+  const cut = lines.findIndex((line) => line.from === 16 && line.to === 19)
+  assert.equal(fromEdgeList(couplings(newEngland39, [cut])).components().count, 2)
+  const power = injections(newEngland39)
+  assert.ok(Math.abs(power.reduce((sum, p) => sum + p, 0)) < 1e-12)
+  assert.equal([...inertias(newEngland39)].filter((m) => m > 0).length, 10)
+  // A wrong digit in a line or load shows as power that appears from nowhere.
+  const left = Float64Array.from(buses, ({ load }) => -load / 100)
+  for (const { bus, power: made } of generators) left[bus - 1] = (left[bus - 1] ?? 0) + made / 100
+  for (const line of lines) {
+    const [i, j] = [line.from - 1, line.to - 1]
+    const [one, other] = [buses[i], buses[j]]
+    assert.ok(one && other)
+    const norm = line.resistance ** 2 + line.reactance ** 2
+    const [g, b] = [line.resistance / norm, line.reactance / norm]
+    const [v, w] = [one.voltage / line.ratio, other.voltage]
+    const delta = ((one.angle - other.angle) * Math.PI) / 180
+    left[i] = (left[i] ?? 0) - (v * v * g - v * w * (g * Math.cos(delta) - b * Math.sin(delta)))
+    left[j] = (left[j] ?? 0) - (w * w * g - v * w * (g * Math.cos(delta) + b * Math.sin(delta)))
+  }
+  for (const [bus, value] of left.entries())
+    assert.ok(Math.abs(value) < 0.01, `bus ${bus + 1}: ${value}`)
 })
 
 onEveryDevice('graph', (name) => {
