@@ -59,7 +59,13 @@ export function philox(counter: Words, key: readonly [number, number]): Words {
 }
 
 /** Streams keep the uses of one seed apart: they are the last word of the counter. These are taken. */
-export const RandomStream = { batches: 1, sampling: 2, inputs: 3, initialisation: 4, topology: 5 } as const
+export const RandomStream = {
+  batches: 1,
+  sampling: 2,
+  inputs: 3,
+  initialisation: 4,
+  topology: 5,
+} as const
 
 /**
  * Integers uniform in [0, limit), a pure function of the arguments.

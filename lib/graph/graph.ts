@@ -116,7 +116,8 @@ export class Graph implements Disposable {
     this.adjacency = fields.adjacency ?? null
     this.modules = fields.modules ?? null
     if (rows) this.edges = rows.column.length
-    else this.edges = kind === 'ring' ? 2 * neighbours * oscillators : oscillators * (oscillators - 1)
+    else
+      this.edges = kind === 'ring' ? 2 * neighbours * oscillators : oscillators * (oscillators - 1)
   }
 
   /** Every oscillator pulls every other. Throws ShapeError unless N is an integer of at least 1. */
@@ -276,9 +277,7 @@ export class Graph implements Disposable {
     if (!order && implicit) {
       return { graph: this, order: Int32Array.from({ length: oscillators }, (_, i) => i) }
     }
-    const used = order
-      ? int32('reorder', 'order', order)
-      : reverseCuthillMcKee(this.#anyRows())
+    const used = order ? int32('reorder', 'order', order) : reverseCuthillMcKee(this.#anyRows())
     const place = inverse(used, oscillators)
     const modules = this.modules && used.map((old) => this.modules?.[old] as number)
     if (kind === 'global') return { graph: this.#with(modules), order: used }
@@ -325,11 +324,13 @@ export class Graph implements Disposable {
   }
 
   #tensor(device: Device, name: string, make: () => Tensor): Tensor {
-    let kept = this.#tensors.get(device)
-    if (!kept) this.#tensors.set(device, (kept = new Map()))
-    let found = kept.get(name)
-    if (!found || found.disposed) kept.set(name, (found = own(make())))
-    return found
+    const kept = this.#tensors.get(device) ?? new Map<string, Tensor>()
+    this.#tensors.set(device, kept)
+    const found = kept.get(name)
+    if (found && !found.disposed) return found
+    const made = own(make())
+    kept.set(name, made)
+    return made
   }
 
   /** Gives the memory on all devices back. */

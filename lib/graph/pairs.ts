@@ -82,7 +82,7 @@ function mergedRows(first: Int32Array, second: Int32Array, size: number): Rows {
     sortRange(second, own, ownEnd)
     while (own < ownEnd && other < sourceEnd) {
       const [a, b] = [second[own] as number, source[other] as number]
-      column[place++] = a < b ? a : b
+      column[place++] = Math.min(a, b)
       if (a < b) ++own
       else ++other
     }
@@ -122,5 +122,9 @@ function sortedRows(first: Int32Array, second: Int32Array, size: number): Rows {
     put(second[e] as number, first[e] as number)
   }
   // A symmetric matrix by columns is the matrix with its rows in order.
-  return { rowPointer, column: transpose({ rowPointer, column, weight: null }).source, weight: null }
+  return {
+    rowPointer,
+    column: transpose({ rowPointer, column, weight: null }).source,
+    weight: null,
+  }
 }

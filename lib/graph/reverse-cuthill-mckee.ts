@@ -30,7 +30,9 @@ function byDegree(rows: Rows): Rows {
   const size = rowPointer.length - 1
   const symmetric =
     same(rowPointer, sourcePointer) && (same(column, source) || sameRows(rows, source))
-  const pointer = symmetric ? rowPointer : rowPointer.map((e, i) => e + (sourcePointer[i] as number))
+  const pointer = symmetric
+    ? rowPointer
+    : rowPointer.map((e, i) => e + (sourcePointer[i] as number))
   const next = pointer.slice(0, size)
   const ordered = new Int32Array(pointer[size] as number)
   const enter = (node: number, list: Int32Array, bounds: Int32Array): void => {

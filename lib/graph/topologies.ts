@@ -149,7 +149,8 @@ export function scaleFree({ attachments }: { attachments: number }): Topology {
     }
     expectEdges('scaleFree', 2 * attachments * oscillators)
     const source = draws(seed)
-    const couplings = attachments * (oscillators - attachments - 1) + (attachments * (attachments + 1)) / 2
+    const couplings =
+      attachments * (oscillators - attachments - 1) + (attachments * (attachments + 1)) / 2
     const pairs = new Pairs(couplings)
     // Every oscillator once for each of its edges: a uniform choice here is one in proportion to degree.
     const ends = new Int32Array(2 * couplings)
@@ -183,11 +184,15 @@ export function scaleFree({ attachments }: { attachments: number }): Topology {
  * @throws ValueError for both, neither, or outside these ranges; ShapeError for 2^31 edges
  */
 export function erdosRenyi(
-  options: { probability: number; meanDegree?: never } | { meanDegree: number; probability?: never },
+  options:
+    | { probability: number; meanDegree?: never }
+    | { meanDegree: number; probability?: never },
 ): Topology {
   const { probability, meanDegree } = options
   if ((probability === undefined) === (meanDegree === undefined)) {
-    throw new ValueError('erdosRenyi: options must be probability or meanDegree, got both or neither')
+    throw new ValueError(
+      'erdosRenyi: options must be probability or meanDegree, got both or neither',
+    )
   }
   if (probability !== undefined) expectProbability('erdosRenyi', 'probability', probability)
   else expectNumber('erdosRenyi', 'meanDegree', meanDegree, { low: 0 })
