@@ -60,6 +60,14 @@ export {
 export { type EmbeddingOptions, embedding } from './operations/embedding.js'
 export { fill } from './operations/fill.js'
 export { type GateOptions, gate } from './operations/gate.js'
+export {
+  type KuramotoDriveKind,
+  type KuramotoMethod,
+  type KuramotoNormalisation,
+  type KuramotoOptions,
+  type KuramotoResult,
+  kuramoto,
+} from './operations/kuramoto.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
 export {
   type LinearOptions,
@@ -67,6 +75,13 @@ export {
   type MatrixProductOptions,
   matrixProduct,
 } from './operations/matrix-product.js'
+export {
+  type OrderParameter,
+  orderParameter,
+  type PhasePrecisionOptions,
+  phasePrecision,
+} from './operations/order-parameter.js'
+export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
@@ -80,6 +95,30 @@ export { Adam, type AdamOptions, AdamW } from './optim/adamw.js'
 export { Optimizer, type OptimizerOptions } from './optim/optimizer.js'
 export * from './optim/schedule.js'
 export { Sgd, type SgdOptions } from './optim/sgd.js'
+export type { BankDtype, BankNumbers } from './oscillators/bank-tensors.js'
+export { drawFrequencies, type FrequencyDistribution } from './oscillators/distribution.js'
+export {
+  FrequencyBank,
+  type FrequencyBankMember,
+  type FrequencyBankOptions,
+  type FrequencyBankSimulation,
+  type FrequencyBankStepOptions,
+} from './oscillators/frequency-bank.js'
+export { KuramotoBank } from './oscillators/kuramoto-bank.js'
+export type {
+  ForwardOptions,
+  KuramotoBankOptions,
+  SimulateOptions,
+  Simulation,
+  StepOptions,
+} from './oscillators/kuramoto-bank-options.js'
+export { SensoryCoupling, type SensoryCouplingOptions } from './oscillators/sensory-coupling.js'
+export {
+  AbortError,
+  type Numbers,
+  type SimulationProgress,
+  type WatchOptions,
+} from './oscillators/simulation.js'
 export { Scope, scope } from './scope.js'
 export { Tensor, type TensorOptions, tensor, zeros } from './tensor.js'
 export {

@@ -2,7 +2,7 @@
 // or fixed.
 import { expectKind } from '../check.js'
 import type { Device } from '../device.js'
-import { ShapeError, ValueError } from '../errors.js'
+import { DtypeError, ShapeError, ValueError } from '../errors.js'
 import { own, Tensor, tensor } from '../tensor.js'
 import { drawFrequencies, type FrequencyDistribution } from './distribution.js'
 
@@ -21,6 +21,11 @@ export class BankTensors {
   readonly #named = new Map<string, Tensor>()
 
   constructor(name: string, options: { device: Device; dtype: BankDtype }) {
+    if (options.dtype !== 'float32' && options.dtype !== 'float64') {
+      throw new DtypeError(
+        `${name}: dtype must be float32 or float64, got ${String(options.dtype)}`,
+      )
+    }
     this.#name = name
     this.device = options.device
     this.dtype = options.dtype
