@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   const seconds = (performance.now() - began) / 1000
   const records = orderParameter.length / batch
   const measured = [...couplings].map((coupling, b) => {
-    const series = orderParameter.subarray(b * records, (b + 1) * records)
+    const series = Array.from(orderParameter.subarray(b * records, (b + 1) * records))
     return [coupling, series.reduce((sum, R) => sum + R, 0) / records] as const
   })
   const theory = Array.from({ length: 301 }, (_, i) => {
