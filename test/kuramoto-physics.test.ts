@@ -103,7 +103,7 @@ onEveryDevice('physics of Kuramoto oscillators', (device) => {
     const values = Float64Array.from({ length: N * N }, (_, at) =>
       kernel(Math.floor(at / N), at % N),
     )
-    const { uniforms } = generator(1)
+    const { uniforms } = generator(2)
     const phases = uniforms(N).map((u, i) => {
       const x = (2 * Math.PI * i) / N - Math.PI
       return 6 * Math.exp(-0.76 * x * x) * (u - 0.5)
