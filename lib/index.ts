@@ -32,6 +32,7 @@ export {
 export { type EmbeddingOptions, embedding } from './operations/embedding.js'
 export { fill } from './operations/fill.js'
 export { type GateOptions, gate } from './operations/gate.js'
+export { type KuramotoVelocityOptions, kuramotoVelocity } from './operations/kuramoto-velocity.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
 export {
   type LinearOptions,
@@ -39,6 +40,31 @@ export {
   type MatrixProductOptions,
   matrixProduct,
 } from './operations/matrix-product.js'
+export {
+  type OscillatorSolution,
+  type OscillatorSolveOptions,
+  type OscillatorSolveRun,
+  oscillatorSolve,
+  ToleranceError,
+} from './operations/oscillator-solve.js'
+export {
+  type OscillatorMethod,
+  type OscillatorStepsOptions,
+  type OscillatorStepsResult,
+  type OscillatorStepsRun,
+  oscillatorSteps,
+} from './operations/oscillator-steps.js'
+export type {
+  OscillatorCoupling,
+  OscillatorDriveKind,
+  OscillatorNormalisation,
+  OscillatorSystem,
+  OttAntonsenSystem,
+  PhaseCoupling,
+  PhaseSystem,
+  StuartLandauSystem,
+  SwingSystem,
+} from './operations/oscillators.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
