@@ -68,6 +68,7 @@ export {
   type KuramotoResult,
   kuramoto,
 } from './operations/kuramoto.js'
+export { type KuramotoVelocityOptions, kuramotoVelocity } from './operations/kuramoto-velocity.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
 export {
   type LinearOptions,
@@ -82,6 +83,30 @@ export {
   phasePrecision,
 } from './operations/order-parameter.js'
 export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
+  type OscillatorSolution,
+  type OscillatorSolveOptions,
+  type OscillatorSolveRun,
+  oscillatorSolve,
+  ToleranceError,
+} from './operations/oscillator-solve.js'
+export {
+  type OscillatorMethod,
+  type OscillatorStepsOptions,
+  type OscillatorStepsResult,
+  type OscillatorStepsRun,
+  oscillatorSteps,
+} from './operations/oscillator-steps.js'
+export type {
+  OscillatorCoupling,
+  OscillatorDriveKind,
+  OscillatorNormalisation,
+  OscillatorSystem,
+  OttAntonsenSystem,
+  PhaseCoupling,
+  PhaseSystem,
+  StuartLandauSystem,
+  SwingSystem,
+} from './operations/oscillators.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
