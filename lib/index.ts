@@ -82,7 +82,7 @@ export {
   type PhasePrecisionOptions,
   phasePrecision,
 } from './operations/order-parameter.js'
-export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
+export {
   type OscillatorSolution,
   type OscillatorSolveOptions,
   type OscillatorSolveRun,
@@ -107,6 +107,7 @@ export type {
   StuartLandauSystem,
   SwingSystem,
 } from './operations/oscillators.js'
+export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
@@ -137,6 +138,12 @@ export type {
   Simulation,
   StepOptions,
 } from './oscillators/kuramoto-bank-options.js'
+export { MeanField, type MeanFieldOptions } from './oscillators/mean-field.js'
+export type {
+  RealSimulateOptions,
+  RealSimulation,
+  RealStepOptions,
+} from './oscillators/real-state.js'
 export { SensoryCoupling, type SensoryCouplingOptions } from './oscillators/sensory-coupling.js'
 export {
   AbortError,
@@ -144,6 +151,8 @@ export {
   type SimulationProgress,
   type WatchOptions,
 } from './oscillators/simulation.js'
+export { StuartLandauBank, type StuartLandauBankOptions } from './oscillators/stuart-landau-bank.js'
+export { SwingNetwork, type SwingNetworkOptions } from './oscillators/swing-network.js'
 export { Scope, scope } from './scope.js'
 export { Tensor, type TensorOptions, tensor, zeros } from './tensor.js'
 export {
