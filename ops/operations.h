@@ -13,6 +13,7 @@
 #include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
+#include "ops/kuramoto_dense.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
@@ -43,6 +44,7 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    KuramotoDenseForward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
