@@ -13,9 +13,12 @@
 #include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
+#include "ops/kuramoto_velocity.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
+#include "ops/oscillator_solve.h"
+#include "ops/oscillator_steps.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -41,8 +44,11 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     RandomUniform, RandomNormal,
+    KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
+    OscillatorSolveForward, OscillatorSolveBackward,
+    OscillatorStepsForward, OscillatorStepsBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
