@@ -29,7 +29,7 @@ struct KuramotoVelocityForward : CoupledOscillators<Real> {
 };
 
 template <class Real>
-struct KuramotoVelocityBackward : CoupledOscillators<Real>, SourceRows, CoupledGradients<Real> {
+struct KuramotoVelocityBackward : CoupledOscillators<Real>, GraphSources, CoupledGradients<Real> {
   static constexpr const char* name = "kuramotoVelocityBackward";
   using Types = FullFloatTypes;
   View<const Real> gradVelocity;  // (batch, N)

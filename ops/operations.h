@@ -20,6 +20,12 @@
 #include "ops/order_parameter.h"
 #include "ops/phase_drive.h"
 #include "ops/phase_precision.h"
+#include "ops/kuramoto_velocity.h"
+#include "ops/layer_norm.h"
+#include "ops/matrix_product.h"
+#include "ops/operation.h"
+#include "ops/oscillator_solve.h"
+#include "ops/oscillator_steps.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -46,11 +52,14 @@ using Operations = OperationList<
     GradientNormPart, GradientNorm,
     KuramotoDenseForward,
     RandomUniform, RandomNormal,
+    KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
     OrderParameterForward, OrderParameterBackward,
     PhaseDriveForward, PhaseDriveBackward,
     PhasePrecision,
+    OscillatorSolveForward, OscillatorSolveBackward,
+    OscillatorStepsForward, OscillatorStepsBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,

@@ -64,7 +64,7 @@ struct OscillatorSolveForward : CoupledOscillators<Real>, OscillatorKind<Real> {
 template <class Real>
 struct OscillatorSolveBackward : CoupledOscillators<Real>,
                                  OscillatorKind<Real>,
-                                 SourceRows,
+                                 GraphSources,
                                  CoupledGradients<Real>,
                                  KindGradients<Real> {
   static constexpr const char* name = "oscillatorSolveBackward";

@@ -47,7 +47,7 @@ struct OscillatorStepsForward : CoupledOscillators<Real>, OscillatorKind<Real> {
 template <class Real>
 struct OscillatorStepsBackward : CoupledOscillators<Real>,
                                  OscillatorKind<Real>,
-                                 SourceRows,
+                                 GraphSources,
                                  CoupledGradients<Real>,
                                  KindGradients<Real> {
   static constexpr const char* name = "oscillatorStepsBackward";

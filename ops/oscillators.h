@@ -84,7 +84,7 @@ struct OscillatorKind {
 };
 
 // The graph by columns, which a sparse graph's backward needs: whom j pulls.
-struct SourceRows {
+struct GraphSources {
   View<const int32_t> sourcePointer;  // (N + 1)
   View<const int32_t> source;         // (edges): their rows i
   View<const int32_t> sourceEdge;     // (edges): the edge's place in column and weight
