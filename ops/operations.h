@@ -14,6 +14,7 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_dense.h"
+#include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
@@ -51,6 +52,7 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     KuramotoDenseForward,
+    KuramotoGlobalForward, KuramotoGlobalBackward,
     RandomUniform, RandomNormal,
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
