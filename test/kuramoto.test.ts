@@ -336,7 +336,8 @@ onEveryDevice('kuramoto', (device) => {
     const got = await run.phases.data()
     for (const [i, rate] of omega.entries()) {
       const off = Math.sin(((got[i] as number) - rate * 1000) / 2)
-      assert.ok(Math.abs(off) < 2e-6, `oscillator ${i} is off by ${2 * off}`)
+      // 10⁵ steps, each rounded to 2⁻³⁵ of a turn: the fastest one leaves 3 bits below the last place.
+      assert.ok(Math.abs(off) < 2.5e-6, `oscillator ${i} is off by ${2 * off}`)
     }
   })
 
