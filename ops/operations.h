@@ -41,7 +41,7 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
-    KuramotoDenseForward,
+    KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
