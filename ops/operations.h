@@ -53,6 +53,7 @@ using Operations = OperationList<
     GradientNormPart, GradientNorm,
     KuramotoDenseForward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
+    KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
