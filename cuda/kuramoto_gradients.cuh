@@ -43,6 +43,13 @@ HOST_DEVICE Real gradOfOrder(Real gradient, Circle<Real> mean, Circle<Real> here
   return gradient * fma(mean.sine, here.cosine, -(mean.cosine * here.sine)) / Real(double(count));
 }
 
+// The gradient of a weight through its magnitude, which has the gradient `gradient`; 0 at 0.
+template <class Real>
+HOST_DEVICE Real gradOfMagnitude(Real weight, Real gradient) {
+  const Real zero(0);
+  return less(zero, weight) ? gradient : less(weight, zero) ? -gradient : zero;
+}
+
 struct KuramotoGradientTuning {
   static constexpr int threads = 256;  // fixes the order of sums
   static constexpr int64_t leastWindow = 16;  // steps between two recomputations
