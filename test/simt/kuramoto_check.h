@@ -24,7 +24,7 @@ inline void report(bool holds, const std::string& what, const char* name, double
 // Angles are compared modulo a turn.
 inline void compare(const std::string& what, const char* name, const Numbers& got,
                     const Numbers& expected, double bound, bool areAngles = false) {
-  double greatest = areAngles ? 1 : 1e-3;
+  double greatest = areAngles ? 1 : 0.1;
   for (double x : expected) greatest = areAngles ? 1 : std::fmax(greatest, std::fabs(x));
   double error = got.size() == expected.size() ? 0 : HUGE_VAL;
   for (size_t i = 0; i < got.size() && error < HUGE_VAL; ++i) {
