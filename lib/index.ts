@@ -5,6 +5,34 @@ export * from './data/text.js'
 export { Device, type DeviceName, device, machine } from './device.js'
 export type { DataOf, Dtype, FloatDtype } from './dtype.js'
 export * from './errors.js'
+export {
+  Graph,
+  type GraphKind,
+  type GraphTensors,
+  type SparseArrays,
+  type Topology,
+} from './graph/graph.js'
+export {
+  type EdgeList,
+  type EdgeListOptions,
+  fromDense,
+  fromEdgeList,
+  fromGraphology,
+  type GraphologyGraph,
+  toEdgeList,
+} from './graph/imports.js'
+export { fromMatrixMarket, toMatrixMarket } from './graph/matrix-market.js'
+export type { TransposedRows } from './graph/rows.js'
+export {
+  allToAll,
+  erdosRenyi,
+  graphOf,
+  lattice,
+  modular,
+  ring,
+  scaleFree,
+  smallWorld,
+} from './graph/topologies.js'
 export { type GenerateOptions, generate } from './models/generate.js'
 export {
   type ModelState,

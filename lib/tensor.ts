@@ -313,10 +313,12 @@ export function zeros<D extends Dtype = 'float32'>(
   return made
 }
 
-/** Takes a tensor out of its scope: whoever calls disposes it. @internal */
+/** Takes a tensor just made out of its scope: whoever calls disposes it. @internal */
 export function own(made: Tensor): Tensor {
   made.owner?.delete(made)
   made.owner = null
+  const at = collector?.lastIndexOf(made) ?? -1
+  if (at >= 0) collector?.splice(at, 1)
   return made
 }
 

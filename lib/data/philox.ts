@@ -18,30 +18,54 @@ function highProduct(a: number, b: number): number {
   const aHigh = a >>> 16
   const bLow = b & 0xffff
   const bHigh = b >>> 16
-  // Every partial sum stays below 2^53, so the doubles are exact.
-  const middle = aHigh * bLow + Math.floor((aLow * bLow) / 0x10000)
-  const upper = aLow * bHigh + (middle % 0x10000)
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(upper / 0x10000)) >>> 0
+  // Every product of halves fits into 32 bits, so imul is exact and the engine stays with integers.
+  const lowHigh = Math.imul(aLow, bHigh)
+  const highLow = Math.imul(aHigh, bLow)
+  const middle = (Math.imul(aLow, bLow) >>> 16) + (lowHigh & 0xffff) + (highLow & 0xffff)
+  return (Math.imul(aHigh, bHigh) + (lowHigh >>> 16) + (highLow >>> 16) + (middle >>> 16)) | 0
+}
+
+/** Writes the four words of one counter, given as the first four elements of `words`, in its place. */
+function rounds(words: Uint32Array, key0: number, key1: number): void {
+  let c0 = (words[0] as number) | 0
+  let c1 = (words[1] as number) | 0
+  let c2 = (words[2] as number) | 0
+  let c3 = (words[3] as number) | 0
+  let k0 = key0 | 0
+  let k1 = key1 | 0
+  for (let round = 0; round < kRounds; ++round) {
+    const high0 = highProduct(kMultiplier0, c0)
+    const high1 = highProduct(kMultiplier1, c2)
+    const low0 = Math.imul(kMultiplier0, c0)
+    const low1 = Math.imul(kMultiplier1, c2)
+    c0 = high1 ^ c1 ^ k0
+    c1 = low1
+    c2 = high0 ^ c3 ^ k1
+    c3 = low0
+    k0 = (k0 + kWeyl0) | 0
+    k1 = (k1 + kWeyl1) | 0
+  }
+  words[0] = c0
+  words[1] = c1
+  words[2] = c2
+  words[3] = c3
 }
 
 /** Four random 32-bit words of a counter (four words) under a key (two words). */
 export function philox(counter: Words, key: readonly [number, number]): Words {
-  let [c0, c1, c2, c3] = counter
-  let [k0, k1] = key
-  for (let round = 0; round < kRounds; ++round) {
-    const high0 = highProduct(kMultiplier0, c0)
-    const high1 = highProduct(kMultiplier1, c2)
-    const low0 = Math.imul(kMultiplier0, c0) >>> 0
-    const low1 = Math.imul(kMultiplier1, c2) >>> 0
-    ;[c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0]
-    k0 = (k0 + kWeyl0) >>> 0
-    k1 = (k1 + kWeyl1) >>> 0
-  }
-  return [c0, c1, c2, c3]
+  const words = Uint32Array.from(counter)
+  rounds(words, key[0], key[1])
+  return [...words] as unknown as Words
 }
 
 /** Streams keep the uses of one seed apart: they are the last word of the counter. These are taken. */
-export const RandomStream = { batches: 1, sampling: 2, inputs: 3, initialisation: 4 } as const
+export const RandomStream = {
+  batches: 1,
+  sampling: 2,
+  inputs: 3,
+  initialisation: 4,
+  topology: 5,
+} as const
 
 /**
  * Integers uniform in [0, limit), a pure function of the arguments.
@@ -94,21 +118,67 @@ export function randomUniforms({
   block?: number
   stream?: number
 }): Float64Array {
-  for (const [name, value] of Object.entries({ seed, count, block, stream })) {
+  requireCounts({ seed, count, block, stream })
+  const source = new UniformStream({ seed, block, stream })
+  const values = new Float64Array(count)
+  for (let i = 0; i < count; ++i) values[i] = source.next()
+  return values
+}
+
+function requireCounts(values: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(values)) {
     if (!Number.isSafeInteger(value) || value < 0) {
       throw new ValueError(
         `randomUniforms: ${name} must be an integer of at least 0, got ${String(value)}`,
       )
     }
   }
-  const key = [seed >>> 0, Math.floor(seed / 2 ** 32)] as const
-  const values = new Float64Array(count)
-  for (let i = 0; i < count; i += 2) {
-    const words = philox([i >>> 1, block >>> 0, Math.floor(block / 2 ** 32), stream >>> 0], key)
-    values[i] = uniform(words[0], words[1])
-    if (i + 1 < count) values[i + 1] = uniform(words[2], words[3])
+}
+
+/** The numbers of randomUniforms one after another, where it is not known how many are needed. */
+export class UniformStream {
+  readonly #words = new Uint32Array(4)
+  readonly #key: readonly [number, number]
+  readonly #block: number
+  readonly #stream: number
+  #counter = 0
+  #second = Number.NaN
+  #half = false
+
+  /** Parameters and errors as for randomUniforms. */
+  constructor({
+    seed,
+    block = 0,
+    stream = RandomStream.inputs,
+  }: {
+    seed: number
+    block?: number
+    stream?: number
+  }) {
+    requireCounts({ seed, block, stream })
+    this.#key = [seed >>> 0, Math.floor(seed / 2 ** 32)]
+    this.#block = block
+    this.#stream = stream
   }
-  return values
+
+  /** The next number, uniform in [0, 1). */
+  next(): number {
+    this.#half = !this.#half
+    if (!this.#half) return this.#second
+    const words = this.#words
+    words[0] = this.#counter++
+    words[1] = this.#block
+    words[2] = Math.floor(this.#block / 2 ** 32)
+    words[3] = this.#stream
+    rounds(words, this.#key[0], this.#key[1])
+    this.#second = uniform(words[2] as number, words[3] as number)
+    return uniform(words[0] as number, words[1] as number)
+  }
+
+  /** The next number as an integer uniform in [0, limit), limit at most 2^31: bias below 2^-22. */
+  integer(limit: number): number {
+    return Math.floor(this.next() * limit)
+  }
 }
 
 const uniform = (word0: number, word1: number): number =>
