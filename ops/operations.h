@@ -13,6 +13,7 @@
 #include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
+#include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
@@ -40,6 +41,7 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    KuramotoGlobalForward, KuramotoGlobalBackward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
