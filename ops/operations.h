@@ -14,6 +14,7 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_dense.h"
+#include "ops/kuramoto_sparse.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
@@ -42,6 +43,7 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     KuramotoDenseForward, KuramotoDenseBackward,
+    KuramotoSparseForward, KuramotoSparseBackward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
