@@ -15,6 +15,7 @@
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_dense.h"
 #include "ops/kuramoto_sparse.h"
+#include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
@@ -44,6 +45,7 @@ using Operations = OperationList<
     GradientNormPart, GradientNorm,
     KuramotoDenseForward, KuramotoDenseBackward,
     KuramotoSparseForward, KuramotoSparseBackward,
+    KuramotoGlobalForward, KuramotoGlobalBackward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
