@@ -14,6 +14,7 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_dense.h"
+#include "ops/kuramoto_sparse.h"
 #include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
@@ -52,6 +53,8 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     KuramotoDenseForward,
+    KuramotoDenseForward, KuramotoDenseBackward,
+    KuramotoSparseForward, KuramotoSparseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
     KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
