@@ -8,16 +8,21 @@
 #include "ops/causal_convolution.h"
 #include "ops/causal_pool.h"
 #include "ops/column_sum.h"
+#include "ops/dense_local_order.h"
 #include "ops/dropout.h"
 #include "ops/eigenstate_scan.h"
 #include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
+#include "ops/local_order.h"
+#include "ops/lyapunov.h"
 #include "ops/matrix_product.h"
+#include "ops/module_order.h"
 #include "ops/operation.h"
 #include "ops/order_parameter.h"
 #include "ops/phase_drive.h"
+#include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
@@ -45,10 +50,16 @@ using Operations = OperationList<
     GradientNormPart, GradientNorm,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
+    DropSelfEdges, DenseLocalOrder,
+    LocalOrder,
+    LyapunovRenormalise,
     MatrixProduct,
+    ModuleOrderForward, ModuleOrderBackward,
     OrderParameterForward, OrderParameterBackward,
     PhaseDriveForward, PhaseDriveBackward,
     PhasePrecision,
+    PhaseStackForward, PhaseStackBackward,
+    ScaledMagnitudeForward, ScaledMagnitudeBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,

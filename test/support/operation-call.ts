@@ -1,5 +1,5 @@
 // Turns a row of the operation table into a call with real tensors.
-import { computeDtype } from '../../lib/dtype.js'
+import { computeDtype, dtypeBytes } from '../../lib/dtype.js'
 import {
   type Device,
   type DeviceName,
@@ -59,12 +59,20 @@ export function prepareCall(
 }
 
 function makeTensor(wanted: Wanted, real: FloatDtype, device: Device, seed: number): Tensor {
+  const { type } = wanted
   const dtype =
-    wanted.type === 'real' ? real : wanted.type === 'compute' ? computeDtype(real) : wanted.type
+    type === 'real'
+      ? real
+      : type === 'compute'
+        ? computeDtype(real)
+        : type === 'phase'
+          ? 'int32'
+          : type
   const [low, high] = wanted.range ?? [0, 0]
   const whole = dtype === 'int32' || dtype === 'uint8'
   const { uniforms, normals } = numbers
-  const data = new Float64Array(wanted.length)
+  const words = type === 'phase' ? dtypeBytes[real] / 4 : 1
+  const data = new Float64Array(wanted.length * words)
   for (let i = 0; i < data.length; ++i) {
     const at = (i + 977 * seed) % kNumbers
     const u = uniforms[at] as number
