@@ -242,6 +242,16 @@ template <class Real>
 HOST_DEVICE VectorInteger<Real> toInteger(Vector<Real> x) {
   return __builtin_convertvector(roundToEven(x).v, typename Vector<Real>::NativeInteger);
 }
+#if defined(__AVX2__)
+// The conversion rounds itself.
+HOST_DEVICE VectorInteger<float> toInteger(Vector<float> x) {
+#if defined(__AVX512F__)
+  return (Vector<float>::NativeInteger)_mm512_cvtps_epi32(x.v);
+#else
+  return (Vector<float>::NativeInteger)_mm256_cvtps_epi32(x.v);
+#endif
+}
+#endif
 template <class Real>
 HOST_DEVICE Vector<Real> toReal(VectorInteger<Real> n) {
   return __builtin_convertvector(n.v, typename Vector<Real>::Native);
@@ -259,6 +269,18 @@ HOST_DEVICE VectorInteger<Real> wrappingDifference(VectorInteger<Real> a, Vector
 template <class Real>
 HOST_DEVICE VectorInteger<Real> wrappingAbsolute(VectorInteger<Real> n) {
   return n.v < typename Vector<Real>::NativeInteger{} ? -n.v : n.v;
+}
+
+// table[n mod 32].
+HOST_DEVICE Vector<float> lookup(const float (&table)[32], VectorInteger<float> n) {
+#if defined(__AVX512F__)
+  return (Vector<float>::Native)_mm512_permutex2var_ps(_mm512_loadu_ps(table), (__m512i)n.v,
+                                                       _mm512_loadu_ps(table + 16));
+#elif defined(__AVX2__)
+  return (Vector<float>::Native)_mm256_i32gather_ps(table, (__m256i)(n & 31).v, 4);
+#else
+  return eachLane<float>([&](int lane) { return table[n.v[lane] & 31]; });
+#endif
 }
 
 // Whether a mask holds anywhere.

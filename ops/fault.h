@@ -8,7 +8,14 @@
 
 namespace entrain::runtime {
 
-enum class FaultRule : int32_t { none, tokenRange, targetRange, magnitudeRange };
+enum class FaultRule : int32_t {
+  none,
+  tokenRange,
+  targetRange,
+  magnitudeRange,
+  bankOrder,
+  rateRange,
+};
 
 struct Fault {
   FaultRule rule = FaultRule::none;

@@ -5,6 +5,7 @@
 // begins among `oscillators` in all, and `batch` is their number.
 #pragma once
 
+#include "ops/arctangent.h"
 #include "ops/kuramoto.h"
 
 namespace entrain::inline ENTRAIN_ISA {
@@ -43,6 +44,34 @@ struct KuramotoGlobalBackward : KuramotoSystem<Real>, KuramotoGradients<Real> {
   }
   void validate() const;
 };
+
+// What a total T does to an oscillator at θ that belongs to it: by T - p (sin θ, cos θ),
+//   cos(θ + α) P.sine - sin(θ + α) P.cosine = |T| sin(ψ - α - θ) + p sin α,  ψ the angle of T.
+template <class Real>
+struct MeanField {
+  Lane<Real> amplitude;       // |T|
+  Integer<Lane<Real>> phase;  // ψ - α
+};
+template <class Real>
+HOST_DEVICE MeanField<Real> meanFieldOf(Circle<Real> total, double frustration) {
+  const double sine = double(total.sine), cosine = double(total.cosine);
+  return {Real(squareRoot(fma(sine, sine, cosine * cosine))),
+          phaseOf<Real>(angleOf(cosine, sine) - frustration)};
+}
+// R and ψ of N oscillators from the sum of their circles; R = 0 has ψ = 0.
+template <class Real>
+HOST_DEVICE void orderParameter(Circle<double> total, int64_t oscillators, Real& R, Real& psi) {
+  const double size = fma(total.sine, total.sine, total.cosine * total.cosine);
+  R = Real(squareRoot(size) / double(oscillators));
+  psi = radiansOf(phaseOf<Real>(angleOf(total.cosine, total.sine)));
+}
+// 1 / Z of an oscillator of precision p among N whose precisions add up to `all`.
+HOST_DEVICE double globalShare(int64_t normalisation, int64_t oscillators, double all, double p) {
+  if (oscillators < 2) return 0;  // nobody pulls
+  if (normalisation == kByCount) return 1 / double(oscillators - 1);
+  if (normalisation == kUnnormalised) return 1;
+  return all - p < kLeastDegree ? 0 : 1 / (all - p);
+}
 
 // ---- validation ----
 

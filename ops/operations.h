@@ -14,6 +14,7 @@
 #include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
+#include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
 #include "ops/lyapunov.h"
@@ -48,6 +49,7 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    KuramotoGlobalForward, KuramotoGlobalBackward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     DropSelfEdges, DenseLocalOrder,

@@ -76,6 +76,27 @@ HOST_DEVICE Real sineOfPhase(Integer<Real> phase) {
   }
 }
 
+// `scale` times sin of a phase, for float: the factor goes into the coefficients.
+template <class Real>
+struct ScaledSine {
+  Real c0, c1, c2, c3, c4;
+
+  HOST_DEVICE explicit ScaledSine(float scale)
+      : c0(scale * 0x1.921fb6p+0f),
+        c1(scale * -0x1.4abbc2p-1f),
+        c2(scale * 0x1.4668bp-4f),
+        c3(scale * -0x1.324ccap-8f),
+        c4(scale * 0x1.3daff6p-13f) {}
+  // Of the phase that lies a quarter turn after `later`.
+  HOST_DEVICE Real operator()(Integer<Real> later) const {
+    const Real x =
+        toReal(wrappingDifference(Integer<Real>(int32_t(1) << 30), wrappingAbsolute(later))) *
+        Real(0x1p-30f);
+    const Real z = x * x;
+    return x * fma(fma(fma(fma(c4, z, c3), z, c2), z, c1), z, c0);
+  }
+};
+
 // A point of the unit circle, or a sum of such points.
 template <class Real>
 struct Circle {
@@ -129,6 +150,24 @@ HOST_DEVICE Integer<Lane<Real>> driftBias(int64_t n, int shift) {
 template <class Real>
 HOST_DEVICE Integer<Real> driftStep(Integer<Real> drift, Integer<Lane<Real>> bias, int shift) {
   return wrappingSum(drift, Integer<Real>(bias)) >> shift;
+}
+
+// ---- whole turns ----
+
+// How many whole turns a phase in [0, 1) turn passes when it changes by less than one: -1, 0 or 1.
+HOST_DEVICE int32_t turnsPassed(int32_t phase, int32_t change) {
+  return int32_t((int64_t(uint32_t(phase)) + change) >> 32);
+}
+HOST_DEVICE int32_t turnsPassed(int64_t phase, int64_t change) {
+  const uint64_t before = uint64_t(phase), after = before + uint64_t(change);
+  return change >= 0 ? int32_t(after < before) : -int32_t(after > before);
+}
+// The whole turns of `turns` of which `change` keeps the rest; a half may stand on either side.
+HOST_DEVICE int32_t wholeTurns(double turns, int32_t change, int shift) {
+  return int32_t(toInteger(turns - double(change) / double(int64_t(1) << (32 + shift))));
+}
+HOST_DEVICE int32_t wholeTurns(double turns, int64_t change, int) {
+  return int32_t(toInteger(turns - double(change) * 0x1p-64));
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA

@@ -109,6 +109,12 @@ std::string describe(const Fault& fault) {
     case FaultRule::magnitudeRange:
       rule = "magnitude must be numbers in [0, 1]";
       break;
+    case FaultRule::bankOrder:
+      rule = "bankStart must be ascending from 0 to oscillators";
+      break;
+    case FaultRule::rateRange:
+      rule = "naturalFrequencies and drive must be finite numbers";
+      break;
   }
   char text[200];
   std::snprintf(text, sizeof text, "%s: %s, got %g at element %lld", operationName(fault.operation),

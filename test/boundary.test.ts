@@ -77,6 +77,7 @@ function refusalsOf(
   switch (field.kind) {
     case 'input':
     case 'output': {
+      if (field.optional && call.values[name] === null) return []
       const tensor = call.tensors.get(name)
       assert.ok(tensor, `the row of ${call.name} must give ${name}`)
       return tensorRefusals({ call, field, tensor, isFirst, device, because, missing })

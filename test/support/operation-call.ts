@@ -1,5 +1,5 @@
 // Turns a row of the operation table into a call with real tensors.
-import { computeDtype, dtypeBytes } from '../../lib/dtype.js'
+import { computeDtype } from '../../lib/dtype.js'
 import {
   type Device,
   type DeviceName,
@@ -68,11 +68,11 @@ function makeTensor(wanted: Wanted, real: FloatDtype, device: Device, seed: numb
         : type === 'phase'
           ? 'int32'
           : type
+  const length = type === 'phase' && real === 'float64' ? 2 * wanted.length : wanted.length
   const [low, high] = wanted.range ?? [0, 0]
   const whole = dtype === 'int32' || dtype === 'uint8'
   const { uniforms, normals } = numbers
-  const words = type === 'phase' ? dtypeBytes[real] / 4 : 1
-  const data = new Float64Array(wanted.length * words)
+  const data = new Float64Array(length)
   for (let i = 0; i < data.length; ++i) {
     const at = (i + 977 * seed) % kNumbers
     const u = uniforms[at] as number

@@ -7,8 +7,8 @@ import type { Dtype, FloatDtype } from '../../lib/index.js'
 export interface Wanted {
   readonly length: number
   /**
-   * `real`: the storage type under test; `compute`: what arithmetic on it is done in; `phase`: so many
-   * fixed-point phases, int32 words as wide as `real`.
+   * `real`: the storage type under test; `compute`: what arithmetic on it is done in; `phase`: fixed-point
+   * phases, of one int32 word, or of two beside float64.
    */
   readonly type: 'real' | 'compute' | 'phase' | Dtype
   /** Lowest and highest element. Default: normal numbers. */
@@ -64,6 +64,58 @@ const castTo = (dtype: FloatDtype): Row => ({
 })
 const seed = { seedLow: 12345, seedHigh: 678, stream: 9 }
 const seedNames = ['seedLow', 'seedHigh', 'stream']
+
+const kuramotoValues = ['stages', 'driveKind', 'normalisation', ...seedNames]
+
+function kuramotoGlobal(scale: number, backward: boolean): Record<string, Given> {
+  const [batch, oscillators, steps, stages, recordEvery, checkpointEvery] = [
+    2,
+    5 * scale,
+    4,
+    2,
+    2,
+    3,
+  ]
+  const whole = batch * oscillators
+  const records = 2
+  const system = {
+    naturalFrequencies: real(oscillators),
+    coupling: real(batch),
+    precision: real(oscillators, [0.1, 2]),
+    sign: real(oscillators),
+    frustration: real(1),
+    drive: real(steps * oscillators),
+    ...{ batch, oscillators, steps, stages, recordEvery, checkpointEvery },
+    ...{ firstStep: 3, driveKind: 3, normalisation: 1, timeStep: 0.05, diffusion: 0.1, ...seed },
+    ...{ pulls: real(steps * stages * batch * 2), bankStart: null, timeSteps: null },
+  }
+  return backward
+    ? {
+        ...system,
+        gradPhases: real(whole),
+        gradRecordR: real(batch * records),
+        gradRecordPhases: real(whole * records),
+        checkpoints: { length: 3 * whole, type: 'phase', range: [-9e8, 9e8] },
+        gradInitial: real(whole),
+        gradNaturalFrequencies: real(oscillators),
+        gradCoupling: real(batch),
+        gradPrecision: real(oscillators),
+        gradFrustration: real(1),
+        gradDrive: real(steps * oscillators),
+      }
+    : {
+        ...system,
+        phases: real(whole),
+        state: null,
+        finalPhases: real(whole),
+        finalState: { length: whole, type: 'phase' },
+        winding: { length: whole, type: 'int32', range: [0, 9] },
+        recordR: real(batch * records),
+        recordPsi: real(batch * records),
+        recordPhases: real(whole * records),
+        checkpoints: { length: 3 * whole, type: 'phase', range: [-9e8, 9e8] },
+      }
+}
 
 function blockDiagonal(scale: number, backward: boolean): Record<string, Given> {
   const [rows, planes, heads, size] = [3 * scale, 2, 2, 3]
@@ -384,6 +436,16 @@ export const operationTable: Readonly<Record<string, Row>> = {
   embeddingBackward: { call: (scale) => embedding(scale, true) },
   gateForward: { call: (scale) => gate(scale, false) },
   gateBackward: { call: (scale) => gate(scale, true) },
+  kuramotoGlobalForward: {
+    call: (scale) => kuramotoGlobal(scale, false),
+    values: kuramotoValues,
+    unbounded: ['firstStep'],
+  },
+  kuramotoGlobalBackward: {
+    call: (scale) => kuramotoGlobal(scale, true),
+    values: kuramotoValues,
+    unbounded: ['firstStep'],
+  },
   gradientNormPart: {
     call: (scale) => ({ gradient: real(7 * scale), partial: float64(3), slot: 1 }),
     anyLength: ['gradient', 'partial'],
