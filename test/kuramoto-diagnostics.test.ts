@@ -394,7 +394,7 @@ onEveryDevice('Lyapunov exponents', (device) => {
         const z = (-1.5 * 0.05 * N) / (N - 1)
         const want = Math.log(1 + z + z ** 2 / 2 + z ** 3 / 6 + z ** 4 / 24) / 0.05
         assert.equal(growth.length, 6)
-        assert.ok(Math.abs((-1.5 * N) / (N - 1) - want) < 1e-5)
+        assert.ok(Math.abs((-1.5 * N) / (N - 1) - want) < 1e-4)
         assertClose(exponent, [want], dtype === 'float64' ? 1e-6 : 2e-3, `N = ${N} in ${dtype}`)
       }
     }
@@ -438,18 +438,18 @@ onEveryDevice('Lyapunov exponents', (device) => {
     const phases = generator(6)
       .uniforms(N)
       .map((u) => 2 * Math.PI * u)
-    const [dt, transient, steps] = emulated ? [0.1, 200, 400] : [0.1, 4000, 30000]
+    const [dt, transient, steps] = emulated ? [0.1, 500, 500] : [0.1, 2000, 20000]
     const { exponent } = await lyapunovExponent({
       phases: tensor(phases, on),
       naturalFrequencies: tensor(omega, on),
-      coupling: 1.2,
+      coupling: (1.1 * (N - 1)) / N,
       dt,
       steps,
       transient,
     })
-    const strength = 1.2 / (N - 1)
+    const strength = 1.1 / N
     const want = variationalExponent({ omega, phases, strength, dt, transient, steps })
-    assert.ok((exponent[0] as number) > 0.005, `exponent ${exponent[0]}, variational ${want}`)
+    assert.ok((exponent[0] as number) > 0.05, `exponent ${exponent[0]}, variational ${want}`)
     // Chaotic averages scatter; equal starts stay together for a while only.
     assert.ok(
       Math.abs((exponent[0] as number) / want - 1) < 0.25,
