@@ -18,7 +18,8 @@ struct CpuContext::Scratch {
   };
   std::vector<Block> blocks;
   int64_t used = 0;   // of the last block
-  int64_t total = 0;  // asked for by this operation
+  int64_t total = 0;  // asked for by this operation and not released
+  int64_t peak = 0;   // the largest total of this operation
   std::mutex fault;
 
   void* grow(int64_t bytes) {
@@ -51,6 +52,7 @@ void CpuContext::run(int64_t count, const void* body, void (*call)(const void*, 
 void* CpuContext::scratch(int64_t bytes) {
   bytes = (bytes + Scratch::kAlignment - 1) / Scratch::kAlignment * Scratch::kAlignment;
   scratch_->total += bytes;
+  if (scratch_->total > scratch_->peak) scratch_->peak = scratch_->total;
   if (scratch_->blocks.empty() || scratch_->used + bytes > scratch_->blocks.back().bytes) {
     scratch_->grow(bytes);
   }
@@ -59,15 +61,24 @@ void* CpuContext::scratch(int64_t bytes) {
   return memory;
 }
 
+CpuContext::Mark CpuContext::mark() const {
+  return {int64_t(scratch_->blocks.size()), scratch_->used, scratch_->total};
+}
+
+void CpuContext::release(Mark mark) {
+  // A block that came after the mark is free as a whole.
+  scratch_->used = int64_t(scratch_->blocks.size()) == mark.blocks ? mark.used : 0;
+  scratch_->total = mark.total;
+}
+
 void CpuContext::begin(int32_t operation) {
   operation_ = operation;
   if (scratch_->blocks.size() > 1) {
-    const int64_t total = scratch_->total;
     scratch_->clear();
-    scratch_->grow(total);
+    scratch_->grow(scratch_->peak);
   }
   scratch_->used = 0;
-  scratch_->total = 0;
+  scratch_->total = scratch_->peak = 0;
 }
 
 void CpuContext::raise(FaultRule rule, int64_t element, double value) {

@@ -47,6 +47,13 @@ class CpuContext {
   // Notes faulty data; of several the one with the lowest element stays.
   void raise(FaultRule rule, int64_t element, double value);
 
+  // What workspace() gave after mark() is free for others after release(); see WorkspaceScope.
+  struct Mark {
+    int64_t blocks, used, total;
+  };
+  Mark mark() const;
+  void release(Mark mark);
+
   // For the stream: resets scratch memory, takes the fault.
   void begin(int32_t operation);
   Fault takeFault();
@@ -60,6 +67,19 @@ class CpuContext {
   Scratch* scratch_;
   Fault fault_;
   int32_t operation_ = -1;
+};
+
+// Scratch memory that is taken while this lives is free again afterwards: for a kernel that runs
+// another many times.
+class WorkspaceScope {
+ public:
+  explicit WorkspaceScope(CpuContext& context) : context_(context), mark_(context.mark()) {}
+  ~WorkspaceScope() { context_.release(mark_); }
+  WorkspaceScope(const WorkspaceScope&) = delete;
+
+ private:
+  CpuContext& context_;
+  const CpuContext::Mark mark_;
 };
 
 }  // namespace entrain::runtime

@@ -2,6 +2,8 @@
 // rows always by our own. An output of few tiles with a long inner dimension (the gradient of a
 // weight) is summed in parts, which a second kernel adds in order; the shape alone decides the
 // parts.
+#include "cuda/matrix_product.h"
+
 #include "cuda/matrix_thin.cuh"
 #include "cuda/matrix_tiles.cuh"
 #include "cuda/matrix_unit_tiles.cuh"
@@ -184,6 +186,11 @@ template <class Real>
 void run(const WideMatrixProduct<Real>& op, Context& context) {
   multiply<Real, Compute<Real>>(op, context);
 }
+
+// For the operations that multiply matrices on their way.
+template void run(const MatrixProduct<double>&, Context&);
+template void run(const MatrixProduct<float>&, Context&);
+template void run(const WideMatrixProduct<bfloat16>&, Context&);
 
 EXPORT_KERNELS(MatrixProduct)
 EXPORT_KERNELS(WideMatrixProduct)

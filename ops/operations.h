@@ -15,6 +15,7 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_global.h"
+#include "ops/kuramoto_dense.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
 #include "ops/lyapunov.h"
@@ -50,6 +51,7 @@ using Operations = OperationList<
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
     KuramotoGlobalForward, KuramotoGlobalBackward,
+    KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     DropSelfEdges, DenseLocalOrder,

@@ -28,6 +28,9 @@ export function graphOf(
   return graph
 }
 
+/** Up to so many moved edges of an oscillator are looked through; beyond, a set of them is faster. */
+const kFewNeighbours = 32
+
 const draws = (seed: number, block = 0): UniformStream =>
   new UniformStream({ seed, block, stream: RandomStream.topology })
 
@@ -88,14 +91,16 @@ class RewiredRing {
 
   draw(rewiring: number, source: UniformStream): Graph {
     const [size, reach, far, degree] = [this.#size, this.#reach, this.#far, this.#degree]
-    const moved = new EdgeSet(rewiring * size * reach)
+    const moved = reach > kFewNeighbours ? new EdgeSet(rewiring * size * reach) : null
+    const taken = (i: number, chosen: number): boolean =>
+      moved ? !moved.add(i, chosen) : this.#moved(i, chosen) || this.#moved(chosen, i)
     for (let distance = 1; distance <= reach; ++distance) {
       for (let i = 0; i < size; ++i) {
         if (source.next() >= rewiring) continue
         // An oscillator that all others pull has nowhere to move an edge to.
         if (degree[i] === size - 1) continue
         let chosen = source.integer(size)
-        while (chosen === i || this.#near(i, chosen) || !moved.add(i, chosen)) {
+        while (chosen === i || this.#near(i, chosen) || taken(i, chosen)) {
           chosen = source.integer(size)
         }
         far[i * reach + distance - 1] = chosen
@@ -114,6 +119,14 @@ class RewiredRing {
     if (ahead <= reach && far[one * reach + ahead - 1] === -1) return true
     const behind = size - ahead
     return behind <= reach && far[other * reach + behind - 1] === -1
+  }
+
+  // Whether an edge of one oscillator was moved to another.
+  #moved(one: number, other: number): boolean {
+    const far = this.#far
+    const end = (one + 1) * this.#reach
+    for (let e = one * this.#reach; e < end; ++e) if (far[e] === other) return true
+    return false
   }
 
   #pairs(): Pairs {

@@ -1,0 +1,52 @@
+#include "ops/kuramoto_dense.h"
+
+#include "cpu/kuramoto_adjoint.h"
+#include "cpu/kuramoto_dense_edges.h"
+#include "cpu/kuramoto_dense_graph.h"
+#include "cpu/kuramoto_run.h"
+
+namespace entrain::inline ENTRAIN_ISA::cpu {
+
+namespace {
+
+template <class Real, class Storage>
+void runOn(const Storage* adjacency, const KuramotoDenseForward<Real>& op, Context& context) {
+  DenseGraph<Real, Storage> graph(adjacency, op.oscillators, op.batch, op.steps * op.stages, 0,
+                                  context);
+  KuramotoRunner<Real, DenseGraph<Real, Storage>>(op, op, graph, context).run();
+}
+
+template <class Real, class Storage>
+void runOn(const Storage* adjacency, const KuramotoDenseBackward<Real>& op, Context& context) {
+  using Graph = DenseGraph<Real, Storage>;
+  const int64_t products = op.steps * op.stages;
+  Graph graph(adjacency, op.oscillators, op.batch, op.pulls ? 0 : products, products, context);
+  DenseEdges<Real, Graph> edges(graph, op.gradAdjacency, op.oscillators, op.batch, products,
+                                context);
+  KuramotoAdjoint<Real, Graph, DenseEdges<Real, Graph>>(op, op, graph, edges, context).run();
+}
+
+}  // namespace
+
+template <class Real>
+void run(const KuramotoDenseForward<Real>& op, Context& context) {
+  if (op.adjacency) {
+    runOn(op.adjacency.data, op, context);
+  } else {
+    runOn(op.halfAdjacency.data, op, context);
+  }
+}
+
+template <class Real>
+void run(const KuramotoDenseBackward<Real>& op, Context& context) {
+  if (op.adjacency) {
+    runOn(op.adjacency.data, op, context);
+  } else {
+    runOn(op.halfAdjacency.data, op, context);
+  }
+}
+
+EXPORT_KERNELS(KuramotoDenseForward)
+EXPORT_KERNELS(KuramotoDenseBackward)
+
+}  // namespace entrain::inline ENTRAIN_ISA::cpu
