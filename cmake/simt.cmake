@@ -48,10 +48,12 @@ if(ENTRAIN_SIMT)
   target_link_libraries(simt_streamtest PRIVATE Threads::Threads)
 
   # Kernels with several launch plans, each plan forced in turn.
-  entrain_add_simt_library(simt_eigenstate_scan_objects test/simt/eigenstate_scan.cu)
-  add_executable(simt_eigenstate_scan $<TARGET_OBJECTS:simt_eigenstate_scan_objects>
-    $<TARGET_OBJECTS:simt>)
-  target_link_libraries(simt_eigenstate_scan PRIVATE options sanitizers Threads::Threads)
+  foreach(name eigenstate_scan kuramoto kuramoto_network)
+    entrain_add_simt_library(simt_${name}_objects test/simt/${name}.cu)
+    add_executable(simt_${name} ops/registry.cpp $<TARGET_OBJECTS:simt_${name}_objects>
+      $<TARGET_OBJECTS:simt>)
+    target_link_libraries(simt_${name} PRIVATE options sanitizers Threads::Threads)
+  endforeach()
 
   # The elementary functions in every instruction set this machine compiles for.
   foreach(isa v2 v3 v4)

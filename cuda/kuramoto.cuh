@@ -34,8 +34,13 @@ template <class Operation>
 HOST_DEVICE SystemPlace placeOf(const Operation& op, int64_t system) {
   if constexpr (requires { op.bankStart; }) {
     if (op.bankStart) {
-      const int64_t begin = op.bankStart[system];
-      return {system, begin, begin, begin, op.bankStart[system + 1] - begin, op.timeSteps[system]};
+      // Where banks do not follow each other, which is reported, nothing is touched outside.
+      const auto at = [&](int64_t bank) {
+        const int64_t start = op.bankStart[bank];
+        return start < 0 ? 0 : start > op.oscillators ? op.oscillators : start;
+      };
+      const int64_t begin = at(system), end = at(system + 1);
+      return {system, begin, begin, begin, end > begin ? end - begin : 0, op.timeSteps[system]};
     }
   }
   return rowPlace(op, system);
@@ -165,27 +170,16 @@ HOST_DEVICE Phase<Real> nextPhase(const StepClock<Real>& clock, int64_t n, Phase
   return wrappingSum(wrappingSum(start, free), phaseChange(clock.turns * rate));
 }
 
-// Whole turns in a phase's way from `before` by `turns`, where `change` is what phaseStep makes of
-// them: those that fell away, and the crossing of 0.
-template <class Real>
-HOST_DEVICE int32_t crossings(Phase<Real> before, Phase<Real> change) {
-  const Phase<Real> after = wrappingSum(before, change);
-  // As unsigned numbers: a growing phase that is smaller afterwards has passed a whole turn.
-  using Unsigned = std::make_unsigned_t<Phase<Real>>;
-  if (change >= 0) return Unsigned(after) < Unsigned(before) ? 1 : 0;
-  return Unsigned(after) > Unsigned(before) ? -1 : 0;
-}
+// The whole turns that wrapping takes off a phase in step n.
 template <class Real>
 HOST_DEVICE int32_t turnsTaken(const StepClock<Real>& clock, int64_t n, Phase<Real> start,
                                Phase<Real> drift, double freeRate, Real rate) {
   const Phase<Real> free = driftStep<Real>(drift, driftBias<Real>(n, clock.shift), clock.shift);
+  const double freeTurns = freeRate * clock.timeStep * kTurnsPerRadian;
   const Real turns = clock.turns * rate;
   const Phase<Real> change = phaseChange(turns);
-  Real whole = roundToEven(turns);
-  // Half a turn forward is kept as half a turn backward.
-  if (less(whole, turns) && change < 0) whole += Real(1);
-  return int32_t(roundToEven(freeRate * clock.timeStep * kTurnsPerRadian)) + int32_t(whole) +
-         crossings<Real>(start, free) + crossings<Real>(wrappingSum(start, free), change);
+  return wholeTurns(freeTurns, drift, clock.shift) + wholeTurns(double(turns), change, 0) +
+         turnsPassed(start, free) + turnsPassed(wrappingSum(start, free), change);
 }
 
 // ---- noise ----

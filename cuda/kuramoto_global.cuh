@@ -35,12 +35,6 @@ __device__ __forceinline__ double precisionSum(const Operation& op,
   return scratch.precisionSums[op.bankStart ? place.system : 0];
 }
 template <class Operation>
-HOST_DEVICE double globalDegree(const Operation& op, int64_t count, double total, double own) {
-  if (op.normalisation == kUnnormalised) return 1;
-  if (op.normalisation == kByCount) return count > 1 ? double(count - 1) : 1;
-  return total - own;
-}
-template <class Operation>
 HOST_DEVICE bool hasBases(const Operation& op) {
   return op.sign || (op.precision && op.normalisation == kByDegree);
 }
@@ -55,7 +49,7 @@ __global__ void __launch_bounds__(KuramotoPrepareTuning::threads)
       const double own = double(precisionOf(op, place.node + i));
       const double sign = op.sign ? double(op.sign[place.node + i]) : 1.0;
       bases[place.node + i] =
-          Real(strengthBase(sign, globalDegree(op, place.count, total, own)));
+          Real(sign * globalShare(op.normalisation, place.count, total, own));
     }
   }
 }
@@ -136,7 +130,7 @@ class GlobalRun {
         coupling_(couplingOf(task.op, place.system)),
         rows_(rowsOf(task.op)) {
     const double total = precisionSum(op_, scratch_, place_);
-    base_ = Real(strengthBase(1, globalDegree(op_, place_.count, total, 1)));
+    base_ = Real(globalShare(op_.normalisation, place_.count, total, 1));
     scale_ = circleScale<Real>(total, isWeighted());
   }
 

@@ -43,7 +43,7 @@ class AdjointRun {
         coupling_(couplingOf(task.op, place.system)),
         rows_(rowsOf(task.op)) {
     const double total = precisionSum(op_, t_.scratch, place_);
-    base_ = Real(strengthBase(1, globalDegree(op_, place_.count, total, 1)));
+    base_ = Real(globalShare(op_.normalisation, place_.count, total, 1));
     // Pieces of different banks never share a place.
     partial_ = t_.partial + place_.row / TeamTuning::piece + place_.system;
   }
@@ -269,8 +269,9 @@ __global__ void __launch_bounds__(KuramotoGradientTuning::threads)
   const int64_t rows = rowsOf(op);
   double sum = 0;
   for (int64_t i = threadIdx.x; i < place.count; i += blockDim.x) {
-    const double degree = total - double(precisionOf(op, place.node + i));
-    const double own = gradOfDegree(op, base, rows, place.system, place.node + i, degree);
+    const double p = double(precisionOf(op, place.node + i));
+    const double inverse = globalShare(kByDegree, place.count, total, p);
+    const double own = gradOfDegree(op, base, rows, place.system, place.node + i, inverse);
     gradDegree[place.node + i] = Real(own);
     sum += own;
   }
@@ -297,7 +298,7 @@ void runGlobalBackward(const KuramotoGlobalBackward<Real>& op, const GlobalPlan&
   const Workspace<Real> next(context, count), rates(context, count);
   const bool wantsSteps = op.gradDrive && op.driveKind == kStepDrive;
   const Workspace<Real> stepDrive(context, wantsSteps ? longest * count : 0);
-  const int64_t pieces = count / TeamTuning::piece + op.batch + 1;
+  const int64_t pieces = count / TeamTuning::piece + op.batch + 2;
   const Workspace<Circle<Real>> partial(context, 2 * pieces);
 
   AdjointTask<Real> task = {};

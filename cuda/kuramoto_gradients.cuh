@@ -203,17 +203,16 @@ void writeGradients(const Operation& op, const AdjointSums<Real>& sums, Context&
   if (op.gradFrustration) sumSystems(op, sums.lag, op.gradFrustration, context);
 }
 
-// gradDegree of node i: of Z, through all rows; `degree` is Z.
+// gradDegree of a node: of Z, through all rows; `inverse` is 1 / Z, or 0.
 template <class Real>
 __device__ __forceinline__ double gradOfDegree(const KuramotoSystem<Real>& op, const Real* base,
                                                int64_t rows, int64_t firstSystem, int64_t node,
-                                               double degree) {
-  if (degree < kLeastDegree) return 0;
+                                               double inverse) {
   double sum = 0;
   for (int64_t row = 0; row < rows; ++row) {
     sum += double(couplingOf(op, firstSystem + row)) * double(base[row * op.oscillators + node]);
   }
-  return -sum / degree;
+  return -sum * inverse;
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA::cuda

@@ -175,7 +175,8 @@ __global__ void __launch_bounds__(NetworkTuning::threads)
                      Real* gradDegrees) {
   const int64_t i = globalThread();
   if (i >= system.oscillators) return;
-  gradDegrees[i] = Real(gradOfDegree(system, base, system.batch, 0, i, degrees[i]));
+  const double inverse = strengthBase(1, degrees[i]);
+  gradDegrees[i] = Real(gradOfDegree(system, base, system.batch, 0, i, inverse));
 }
 
 // The whole adjoint. Beside what a run asks of it, `graph` has

@@ -2,6 +2,7 @@
 // which sets the drift's shift, and sums of precisions. Each is one small kernel a call.
 #pragma once
 
+#include "cuda/fault.cuh"
 #include "cuda/kuramoto.cuh"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
@@ -11,15 +12,30 @@ struct KuramotoPrepareTuning {
   static constexpr int64_t mostBlocks = 1024;
 };
 
-// The bits of the greatest |(ω + u) dt|: those of positive numbers are ordered as they are.
+// Reports banks that do not follow each other.
 template <class Operation>
 __global__ void __launch_bounds__(KuramotoPrepareTuning::threads)
-    greatestStepKernel(const Operation op, unsigned long long* greatest) {
+    bankOrderKernel(const Operation op, FaultSlot slot) {
+  const int64_t b = globalThread();
+  if (b > op.batch) return;
+  const int64_t start = op.bankStart[b];
+  const int64_t least = b == op.batch ? op.oscillators : b == 0 ? 0 : op.bankStart[b - 1];
+  const int64_t most = b == 0 ? 0 : op.oscillators;
+  if (start < least || start > most) raise(slot, FaultRule::bankOrder, b, double(start));
+}
+
+// The bits of the greatest |(ω + u) dt|: those of positive numbers are ordered as they are. Reports
+// rates that are not finite.
+template <class Operation>
+__global__ void __launch_bounds__(KuramotoPrepareTuning::threads)
+    greatestStepKernel(const Operation op, FaultSlot slot, unsigned long long* greatest) {
   double most = 0;
   for (int64_t system = blockIdx.y; system < op.batch; system += gridDim.y) {
     const SystemPlace place = placeOf(op, system);
     for (int64_t i = globalThread(); i < place.count; i += int64_t(gridDim.x) * blockDim.x) {
-      const double step = absolute(freeRate(op, place.node + i, place.row + i) * place.timeStep);
+      const double rate = freeRate(op, place.node + i, place.row + i);
+      if (!(absolute(rate) < 1e300)) raise(slot, FaultRule::rateRange, place.row + i, rate);
+      const double step = absolute(rate * place.timeStep);
       most = step > most ? step : most;
     }
   }
@@ -39,10 +55,16 @@ void findGreatestStep(const Operation& op, unsigned long long* greatest, Context
   constexpr int kThreads = KuramotoPrepareTuning::threads;
   constexpr int64_t kMost = KuramotoPrepareTuning::mostBlocks;
   CUDA_CHECK(cudaMemsetAsync(greatest, 0, sizeof *greatest, context.stream));
+  if constexpr (requires { op.bankStart; }) {
+    if (op.bankStart) {
+      launch(bankOrderKernel<Operation>, dim3(unsigned(ceilDivide(op.batch + 1, kThreads))),
+             dim3(kThreads), 0, context, op, context.faultSlot());
+    }
+  }
   const int64_t across = min(ceilDivide(op.oscillators, kThreads), kMost);
   const int64_t down = min(op.batch, max(int64_t(1), kMost / across));
   launch(greatestStepKernel<Operation>, dim3(unsigned(across), unsigned(down)), dim3(kThreads),
-         kThreads / kWarp * sizeof(double), context, op, greatest);
+         kThreads / kWarp * sizeof(double), context, op, context.faultSlot(), greatest);
 }
 
 // Σ p of each system by one block; without precisions, N.

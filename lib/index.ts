@@ -70,12 +70,14 @@ export {
 } from './operations/kuramoto.js'
 export { type KuramotoVelocityOptions, kuramotoVelocity } from './operations/kuramoto-velocity.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
+export { type LocalOrderOptions, localOrder } from './operations/local-order.js'
 export {
   type LinearOptions,
   linear,
   type MatrixProductOptions,
   matrixProduct,
 } from './operations/matrix-product.js'
+export { Modules, moduleOrder } from './operations/module-order.js'
 export {
   type OrderParameter,
   orderParameter,
@@ -108,6 +110,7 @@ export type {
   SwingSystem,
 } from './operations/oscillators.js'
 export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
+export { phaseLocking } from './operations/phase-locking.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
@@ -121,7 +124,13 @@ export { Adam, type AdamOptions, AdamW } from './optim/adamw.js'
 export { Optimizer, type OptimizerOptions } from './optim/optimizer.js'
 export * from './optim/schedule.js'
 export { Sgd, type SgdOptions } from './optim/sgd.js'
+export {
+  type AttractorStability,
+  type AttractorStabilityOptions,
+  attractorStability,
+} from './oscillators/attractor-stability.js'
 export type { BankDtype, BankNumbers } from './oscillators/bank-tensors.js'
+export { chimeraIndex, metastability, moduleMetastability } from './oscillators/diagnostics.js'
 export { drawFrequencies, type FrequencyDistribution } from './oscillators/distribution.js'
 export {
   FrequencyBank,
@@ -144,6 +153,12 @@ export type {
   RealSimulation,
   RealStepOptions,
 } from './oscillators/real-state.js'
+export type { KuramotoSystem } from './oscillators/kuramoto-system.js'
+export {
+  type LyapunovOptions,
+  type LyapunovResult,
+  lyapunovExponent,
+} from './oscillators/lyapunov.js'
 export { SensoryCoupling, type SensoryCouplingOptions } from './oscillators/sensory-coupling.js'
 export {
   AbortError,

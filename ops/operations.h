@@ -8,6 +8,7 @@
 #include "ops/causal_convolution.h"
 #include "ops/causal_pool.h"
 #include "ops/column_sum.h"
+#include "ops/dense_local_order.h"
 #include "ops/dropout.h"
 #include "ops/eigenstate_scan.h"
 #include "ops/embedding.h"
@@ -17,10 +18,14 @@
 #include "ops/kuramoto_sparse.h"
 #include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
+#include "ops/local_order.h"
+#include "ops/lyapunov.h"
 #include "ops/matrix_product.h"
+#include "ops/module_order.h"
 #include "ops/operation.h"
 #include "ops/order_parameter.h"
 #include "ops/phase_drive.h"
+#include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
 #include "ops/kuramoto_velocity.h"
 #include "ops/layer_norm.h"
@@ -60,12 +65,18 @@ using Operations = OperationList<
     RandomUniform, RandomNormal,
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
+    DropSelfEdges, DenseLocalOrder,
+    LocalOrder,
+    LyapunovRenormalise,
     MatrixProduct,
+    ModuleOrderForward, ModuleOrderBackward,
     OrderParameterForward, OrderParameterBackward,
     PhaseDriveForward, PhaseDriveBackward,
     PhasePrecision,
     OscillatorSolveForward, OscillatorSolveBackward,
     OscillatorStepsForward, OscillatorStepsBackward,
+    PhaseStackForward, PhaseStackBackward,
+    ScaledMagnitudeForward, ScaledMagnitudeBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,

@@ -1,5 +1,6 @@
 // The programs that `npm run build:simt` makes beside the emulated addon: elementary functions at every
-// instruction set, the emulator's own tests, and every launch plan of the scan.
+// instruction set, the emulator's own tests, and every launch plan of the scan and of the
+// Kuramoto operations.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -15,6 +16,8 @@ const programs = [
   'simt_selftest',
   'simt_streamtest',
   'simt_eigenstate_scan',
+  'simt_kuramoto',
+  'simt_kuramoto_network',
 ]
 
 for (const name of programs) {

@@ -163,6 +163,24 @@ export const publicTable: readonly PublicRow[] = [
     call: lib.matrixProduct,
   },
   {
+    name: 'localOrder',
+    tensors: {
+      phases: { shape: [2, 3], anySize: true },
+      adjacency: { shape: [3, 3], optional: true },
+    },
+    call: lib.localOrder,
+  },
+  {
+    name: 'moduleOrder',
+    tensors: { phases: { shape: [2, 3] } },
+    call: (v: { phases: Tensor }) => lib.moduleOrder(v.phases, [0, 1, 0]),
+  },
+  {
+    name: 'phaseLocking',
+    tensors: { trajectory: { shape: [4, 3], anySize: true } },
+    call: (v: { trajectory: Tensor }) => lib.phaseLocking(v.trajectory),
+  },
+  {
     name: 'linear',
     tensors: {
       input: { shape: [2, 3] },
