@@ -13,6 +13,13 @@ HOST_DEVICE bool needsRowSums(const OscillatorNetwork<Real>& net) {
   return net.normalisation == kByDegree || net.system == kStuartLandau;
 }
 
+// Where Z_i would be below kLeastDegree, nothing pulls and nothing flows; but Z_i of Stuart-Landau is
+// max(Z_i, kLeastDegree), and gradients flow through the pull alone.
+template <class Real>
+HOST_DEVICE bool isClamped(const OscillatorNetwork<Real>& net) {
+  return net.system == kStuartLandau;
+}
+
 // By a team that owns the whole batch.
 template <class Team, class Real>
 TEAM_FUNCTION void prepareNetwork(const Team& whole, const OscillatorNetwork<Real>& net) {
@@ -38,10 +45,12 @@ TEAM_FUNCTION void prepareNetwork(const Team& whole, const OscillatorNetwork<Rea
     Number degree = one;
     if (net.normalisation == kByCount) degree = Number(Real(n > 1 ? n - 1 : 1));
     if (net.normalisation == kByDegree) degree = pulled.cosine;
-    const auto isNone = less(degree, Number(Real(kLeastDegree)));
+    const Number least = Number(Real(kLeastDegree));
+    const auto isNone = less(degree, least);
     const Number sign = net.sign ? access.load(net.sign + i) : one;
+    const Number none = isClamped(net) ? sign / least : zero;
     access.store(net.degree + i, degree);
-    access.store(net.scale + i, select(isNone, zero, sign / select(isNone, one, degree)));
+    access.store(net.scale + i, select(isNone, none, sign / select(isNone, one, degree)));
     access.store(net.rowSum + i, pulled.sine);
   });
   team.forElements([&](int64_t) {
@@ -164,9 +173,9 @@ TEAM_FUNCTION void gradRowSums(const Team& whole, const OscillatorNetwork<Real>&
     }
     const Number degree = access.load(net.degree + i);
     const Number scale = access.load(net.scale + i);
-    // Where nothing pulls, the scale is 0.
     const auto isNone = less(degree, Number(Real(kLeastDegree)));
-    gradient.cosine = -(gradient.cosine * scale) / select(isNone, Number(Real(1)), degree);
+    gradient.cosine =
+        select(isNone, zero, -(gradient.cosine * scale) / select(isNone, Number(Real(1)), degree));
     storePair(access, net.pairs + i, n, gradient);
     return gradient;
   };
