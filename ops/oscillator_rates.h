@@ -96,12 +96,12 @@ TEAM_FUNCTION void evaluateRates(const Team& team, const OscillatorNetwork<Real>
     }
     team.nodes(uses, n, [&](int64_t b, int64_t i, auto access) {
       using Number = Loaded<decltype(access), Real>;
-      const int64_t at = b * net.length + i, pairAt = b * 2 * n + i;
+      const int64_t at = b * net.length + i;
       OscillatorState<Number> state, result;
       const OscillatorConstants<Number> c = constantsAt(net, drive, b, i, access);
       if constexpr (System::kIsPulled) {
         state = loadState<System>(access, stage.state + at, n);
-        const Circle<Number> point = loadPair(access, pointsOf(stage) + pairAt, n);
+        const Circle<Number> point = loadPair(access, pointsOf(stage) + b * 2 * n + i, n);
         const Circle<Number> pulled =
             pulledAt(net, fieldOf(stage), stage.pulled, stage.total, b, i, access);
         result = System::rate(state, point, pulled, c);
