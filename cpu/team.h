@@ -130,8 +130,7 @@ class Team {
 
   // Element j goes to lane j mod kFixedLanes; the lanes are then halved.
   template <int K, class Term>
-  static void sumPiece(int64_t row, int64_t piece, int64_t length, const Term& term,
-                       Real* result) {
+  static void sumPiece(int64_t row, int64_t piece, int64_t length, const Term& term, Real* result) {
     const int64_t begin = piece * kPiece;
     const int64_t end = begin + kPiece < length ? begin + kPiece : length;
     Vector<Real> sums[kVectors][K];

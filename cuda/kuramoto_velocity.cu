@@ -1,7 +1,6 @@
-// The velocity of coupled phases, by the teams of cuda/oscillators.cuh. Floor: for a dense graph its
-// N² numbers over the bandwidth (N = 8192, float32: 62 µs at 4.3 TB/s) however large the batch while
-// it stays in the cache; else three launches, about 10 µs.
-// Not run on a GPU.
+// The velocity of coupled phases, by the teams of cuda/oscillators.cuh. Floor: for a dense graph
+// its N² numbers over the bandwidth (N = 8192, float32: 62 µs at 4.3 TB/s) however large the batch
+// while it stays in the cache; else three launches, about 10 µs. Not run on a GPU.
 #include "ops/kuramoto_velocity.h"
 
 #include "cuda/oscillators.cuh"
@@ -48,15 +47,13 @@ template <class Real>
 void run(const KuramotoVelocityBackward<Real>& op, Context& context) {
   OscillatorNetwork<Real> network = networkOf<Real>(op, kPhase);
   useSources(network, op);
-  runOscillators(context, network, targetsOf<Real>(op), true,
-                 [&](const auto& take, const auto& net, const auto& sums) {
-                   return VelocityBackwardWork<Real>{op,
-                                                     net,
-                                                     takeStage(net, take),
-                                                     take(net.batch * net.length),
-                                                     takeAdjoint(net, take),
-                                                     sums};
-                 });
+  runOscillators(
+      context, network, targetsOf<Real>(op), true,
+      [&](const auto& take, const auto& net, const auto& sums) {
+        return VelocityBackwardWork<Real>{
+            op,  net, takeStage(net, take), take(net.batch * net.length), takeAdjoint(net, take),
+            sums};
+      });
 }
 
 EXPORT_KERNELS(KuramotoVelocityForward)

@@ -56,11 +56,10 @@ void run(const OscillatorSolveBackward<Real>& op, Context& context) {
   useKindGradients(targets, op);
   const auto method = dormandPrince<Real>();
   const int64_t segment = op.longest < op.checkpointEvery ? op.longest : op.checkpointEvery;
-  runOscillators(context, network, targets, true,
-                 [&](const auto& take, const auto& net, const auto& sums) {
-                   return SolveBackwardWork<Real>{op, net, method,
-                                                  takeSolveAdjoint(net, segment, take), sums};
-                 });
+  runOscillators(
+      context, network, targets, true, [&](const auto& take, const auto& net, const auto& sums) {
+        return SolveBackwardWork<Real>{op, net, method, takeSolveAdjoint(net, segment, take), sums};
+      });
 }
 
 EXPORT_KERNELS(OscillatorSolveForward)

@@ -1,7 +1,7 @@
-// Oscillators in steps of fixed length, by the teams of cuda/oscillators.cuh: all steps in one launch.
-// Floor of a stage of phases all to all: about 12 numbers an oscillator over the bandwidth of the
-// cache (N = 10^6, float32: 9 µs at 5.5 TB/s) and four grid-wide barriers of about 1 µs.
-// Not run on a GPU.
+// Oscillators in steps of fixed length, by the teams of cuda/oscillators.cuh: all steps in one
+// launch. Floor of a stage of phases all to all: about 12 numbers an oscillator over the bandwidth
+// of the cache (N = 10^6, float32: 9 µs at 5.5 TB/s) and four grid-wide barriers of about 1 µs. Not
+// run on a GPU.
 #include "ops/oscillator_steps.h"
 
 #include "cuda/oscillators.cuh"
@@ -41,11 +41,10 @@ void run(const OscillatorStepsForward<Real>& op, Context& context) {
   OscillatorNetwork<Real> network = networkOf<Real>(op, op.system);
   useKind(network, op);
   const auto method = fixedMethod<Real>(op.stages);
-  runOscillators<Real>(context, network, {}, false,
-                       [&](const auto& take, const auto& net, const auto&) {
-                         return StepsWork<Real>{op, net, method,
-                                                takeSteps(net, method.stages, take)};
-                       });
+  runOscillators<Real>(
+      context, network, {}, false, [&](const auto& take, const auto& net, const auto&) {
+        return StepsWork<Real>{op, net, method, takeSteps(net, method.stages, take)};
+      });
 }
 
 template <class Real>

@@ -1,5 +1,6 @@
 // Calls on oscillators as three launches: one team prepares the network; each group of batch
-// elements, or one cooperative grid for all, goes through its steps; one team finishes the gradients.
+// elements, or one cooperative grid for all, goes through its steps; one team finishes the
+// gradients.
 #pragma once
 
 #include "cuda/team.cuh"
@@ -49,8 +50,8 @@ void runOscillators(Context& context, OscillatorNetwork<Real> net,
   const int64_t longest = net.oscillators > net.batch ? net.oscillators : net.batch;
   const int64_t pieces = ceilDivide(longest, TeamTuning::piece);
   const int64_t whole = TeamTuning::fewRows * TeamTuning::mostSums * pieces;
-  const int64_t ofGroup = TeamTuning::mostSums * plan.elements *
-                          ceilDivide(net.oscillators, TeamTuning::piece);
+  const int64_t ofGroup =
+      TeamTuning::mostSums * plan.elements * ceilDivide(net.oscillators, TeamTuning::piece);
   const int64_t partials = whole > plan.groups * ofGroup ? whole : plan.groups * ofGroup;
   const int64_t flagCount = (plan.groups + 1) * TeamTuning::flags;
   OscillatorSums<Real> sums = {};
@@ -73,8 +74,8 @@ void runOscillators(Context& context, OscillatorNetwork<Real> net,
   // The first flags are those of the teams that own the whole batch.
   const TeamArguments<Real> alone = {net.batch, 1, net.batch, false, partialsAt, whole, flags};
   launchTeams(PrepareWork<Real>{net, flags, flagCount}, alone, threads, context);
-  const TeamArguments<Real> groups = {net.batch,  plan.groups, plan.elements, false,
-                                      partialsAt, ofGroup,     flags + TeamTuning::flags};
+  const TeamArguments<Real> groups = {
+      net.batch, plan.groups, plan.elements, false, partialsAt, ofGroup, flags + TeamTuning::flags};
   launchTeams(work, groups, threads, context);
   if (hasGradients) launchTeams(FinishWork<Real>{net, sums, targets}, alone, threads, context);
 }

@@ -8,11 +8,11 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct TeamTuning {
-  static constexpr int threads = 256;       // of a block; not measured
-  static constexpr int64_t piece = 1024;    // numbers; not measured; fixes the order of sums
-  static constexpr int64_t fewRows = 256;   // fewer share their pieces among warps; likewise
+  static constexpr int threads = 256;      // of a block; not measured
+  static constexpr int64_t piece = 1024;   // numbers; not measured; fixes the order of sums
+  static constexpr int64_t fewRows = 256;  // fewer share their pieces among warps; likewise
   static constexpr int mostSums = 2;
-  static constexpr int flags = 3;           // of a team
+  static constexpr int flags = 3;  // of a team
 };
 
 struct ScalarAccess {

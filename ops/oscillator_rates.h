@@ -134,14 +134,14 @@ HOST_DEVICE void addTo(Access access, Real* sums, int64_t at, Loaded<Access, Rea
   if (sums) access.store(sums + at, access.load(sums + at) + value);
 }
 
-// gradState = (df/dstate)ᵀ a, where `gradRateAt(system, b, i, access)` gives a; parameters' gradients
-// are added to `sums`, those of the weights to `gradWeight`.
+// gradState = (df/dstate)ᵀ a, where `gradRateAt(system, b, i, access)` gives a; parameters'
+// gradients are added to `sums`, those of the weights to `gradWeight`.
 template <class Team, class Real, class Uses, class GradRateAt>
 TEAM_FUNCTION void adjointRates(const Team& team, const OscillatorNetwork<Real>& net,
                                 const Parameter<Real>& drive, const OscillatorStage<Real>& stage,
                                 const OscillatorAdjointPlaces<Real>& places,
-                                const OscillatorSums<Real>& sums, Real* gradWeight,
-                                Real* gradState, const Uses& uses, const GradRateAt& gradRateAt) {
+                                const OscillatorSums<Real>& sums, Real* gradWeight, Real* gradState,
+                                const Uses& uses, const GradRateAt& gradRateAt) {
   const int64_t n = net.oscillators;
   withSystem(net.system, [&](auto system) {
     using System = decltype(system);

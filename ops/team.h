@@ -1,10 +1,9 @@
 // What the code below ops/oscillator_*.h works with: a team of threads that owns the batch elements
-// first … first + count - 1 and does loops together. cpu/team.h and cuda/team.cuh are such teams, so
-// that an integrator is written once. A team has
-//   nodes(isActive, nodes, body)         body(b, i, access) for every vector of nodes of its elements
-//   forElements(body)                    body(b) for its elements
-//   forRows(rows, body)                  body(row) for rows [0, rows)
-//   rowSums<K>(rows, length, uses, term, result)
+// first … first + count - 1 and does loops together. cpu/team.h and cuda/team.cuh are such teams,
+// so that an integrator is written once. A team has
+//   nodes(isActive, nodes, body)         body(b, i, access) for every vector of nodes of its
+//   elements forElements(body)                    body(b) for its elements forRows(rows, body)
+//   body(row) for rows [0, rows) rowSums<K>(rows, length, uses, term, result)
 //       term(row, j, access, sums) adds to K sums over j in [0, length), then result(row, sums);
 //       the order of summation depends on the length alone; rows that `uses` denies are left out
 //   any(predicate)                       whether predicate(b) holds for one of its elements

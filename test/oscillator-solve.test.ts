@@ -56,7 +56,12 @@ onEveryDevice('oscillatorSolve', (device) => {
     for (const graph of system === 'ott-antonsen' ? (['global'] as const) : kGraphs) {
       test(`has the gradients of central differences, ${system} ${graph}`, async () => {
         const n = system === 'ott-antonsen' ? 1 : 5
-        const { inputs, options } = systemCase(system, graph, { seed: 7, batch: 2, n, drive: 'node' })
+        const { inputs, options } = systemCase(system, graph, {
+          seed: 7,
+          batch: 2,
+          n,
+          drive: 'node',
+        })
         const { normals } = generator(12)
         const solved = async (t: Record<string, Tensor>) => {
           const call = { ...options(t), start: t.start as Tensor, times: [0, 0.31, 0.4, 1.1] }
@@ -95,13 +100,18 @@ onEveryDevice('oscillatorSolve', (device) => {
             want.push(((await at(1e-5)) - (await at(-1e-5))) / 2e-5)
           }
           // The solution is right within the tolerance; the differences divide that by their step.
-          assertClose(chosen.map((i) => got[i] as number), want, 2e-6, `${key}`)
+          assertClose(
+            chosen.map((i) => got[i] as number),
+            want,
+            2e-6,
+            `${key}`,
+          )
         }
       })
     }
   }
 
-  test('a tolerance ten thousand times smaller takes about 6.3 times as many steps: order 5', async () => {
+  test('errors fall with the fifth power of the number of steps', async () => {
     await using _ = scope()
     const rows = starts(1, 8)
     const runs = []
@@ -126,8 +136,10 @@ onEveryDevice('oscillatorSolve', (device) => {
       ),
     )
     const order = Math.log((errors[0] as number) / (errors[1] as number)) / Math.log(fine / coarse)
-    assert.ok(order > 4.3 && order < 6.5, `order ${order}: ${errors} in ${coarse} and ${fine} steps`)
-    assert.ok(fine / coarse > 5 && fine / coarse < 8, `${coarse} and ${fine} steps`)
+    assert.ok(
+      order > 4.3 && order < 6.5,
+      `order ${order}: ${errors} in ${coarse} and ${fine} steps`,
+    )
   })
 
   test('every batch element goes its own way, with the bits it has alone', async () => {
@@ -159,11 +171,24 @@ onEveryDevice('oscillatorSolve', (device) => {
     assertSameBits(await few.final.data(), await many.final.data(), 'final')
     assertSameBits(await few.accepted.data(), await many.accepted.data(), 'steps')
     const trajectory = await many.trajectory.data()
-    assertSameBits(trajectory.slice(0, 12), Float64Array.from(rows.flatMap((row) => [...row])), 'start')
+    assertSameBits(
+      trajectory.slice(0, 12),
+      Float64Array.from(rows.flatMap((row) => [...row])),
+      'start',
+    )
     assertSameBits(trajectory.slice(-12), await few.trajectory.data(), 'end')
     for (const m of [7, 19]) {
-      const exact = await oscillatorSolve({ ...bank([1, 3], rows), times: [times[m] as number], ...tight })
-      assertClose(trajectory.slice(12 * m, 12 * m + 12), await exact.final.data(), 1e-7, `time ${times[m]}`)
+      const exact = await oscillatorSolve({
+        ...bank([1, 3], rows),
+        times: [times[m] as number],
+        ...tight,
+      })
+      assertClose(
+        trajectory.slice(12 * m, 12 * m + 12),
+        await exact.final.data(),
+        1e-7,
+        `time ${times[m]}`,
+      )
     }
   })
 
@@ -171,7 +196,10 @@ onEveryDevice('oscillatorSolve', (device) => {
     const rows = starts(2, 4)
     const gradient = async (maximumSteps: number): Promise<Float64Array> => {
       await using _ = scope()
-      const start = tensor(rows.flatMap((row) => [...row]), { shape: [2, 4], dtype: 'float64', device, requiresGrad: true })
+      const start = tensor(
+        rows.flatMap((row) => [...row]),
+        { shape: [2, 4], dtype: 'float64', device, requiresGrad: true },
+      )
       const { final } = await oscillatorSolve({ ...bank([1, 30], rows), start, maximumSteps })
       final.backward(number(new Float64Array(8).fill(1), [2, 4]))
       return (await (start.grad as Tensor).data()) as Float64Array
@@ -185,12 +213,18 @@ onEveryDevice('oscillatorSolve', (device) => {
     await using _ = scope()
     const rows = starts(2, 5)
     const call = oscillatorSolve({ ...bank([0.1, 40], rows), maximumSteps: 30 })
-    const error = await call.then(() => null, (caught: unknown) => caught)
+    const error = await call.then(
+      () => null,
+      (caught: unknown) => caught,
+    )
     assert.ok(error instanceof ToleranceError)
     assert.equal(error.code, 'ERR_TOLERANCE')
     assert.equal(error.element, 1)
     assert.ok(error.time > 0 && error.time < 3)
-    assert.match(error.message, /maximumSteps must be enough to reach the end, got to time 0\.\d+ of 3 in batch element 1/)
+    assert.match(
+      error.message,
+      /maximumSteps must be enough to reach the end, got to time 0\.\d+ of 3 in batch element 1/,
+    )
     const { trajectory, reached } = error.solution
     assert.deepEqual([...(await reached.data())], [3, error.time])
     const data = await trajectory.data()
@@ -198,13 +232,21 @@ onEveryDevice('oscillatorSolve', (device) => {
     assert.ok(row(3, 0).every(Number.isFinite))
     assert.ok(row(3, 1).every(Number.isNaN))
     assert.deepEqual(row(0, 1), [...(rows[1] as Float64Array)])
-    const exact = await oscillatorSolve({ ...bank([40], [rows[1] as Float64Array]), times: [error.time] })
-    assertClose((await error.solution.final.data()).slice(5), await exact.final.data(), 1e-6, 'kept')
+    const exact = await oscillatorSolve({
+      ...bank([40], [rows[1] as Float64Array]),
+      times: [error.time],
+    })
+    assertClose(
+      (await error.solution.final.data()).slice(5),
+      await exact.final.data(),
+      1e-6,
+      'kept',
+    )
   })
 
-  test('a rate that grows without bound is an error at the time where steps vanish', async () => {
+  test('a solution that leaves the numbers is an error at the time where it does', async () => {
     await using _ = scope()
-    // dx/dt ≈ -|z|² x with ρ → z' = (ρ - |z|²) z blows up backwards: negative inertia does it forwards.
+    // v' = 10⁶ v
     const call = oscillatorSolve({
       system: 'swing',
       graph: Graph.global(1),
@@ -247,15 +289,32 @@ onEveryDevice('oscillatorSolve', (device) => {
   })
 
   test('gives the same bits twice, large and small', async () => {
-    for (const [n, batch] of emulated ? [[40, 3]] : [[40, 3], [9000, 1], [3, 300]]) {
-      const { inputs, options } = systemCase('phase', 'sparse', { seed: 3, batch: batch as number, n: n as number })
+    for (const [n, batch] of emulated
+      ? [[40, 3]]
+      : [
+          [40, 3],
+          [9000, 1],
+          [3, 300],
+        ]) {
+      const { inputs, options } = systemCase('phase', 'sparse', {
+        seed: 3,
+        batch: batch as number,
+        n: n as number,
+      })
       const once = async (): Promise<number[]> => {
         await using _ = scope()
         const t = leaves(inputs, 'float32')
-        const { final } = await oscillatorSolve({ ...options(t), start: t.start as Tensor, times: [0.5] } as never as OscillatorSolveOptions)
-        final.backward(tensor(new Float32Array(final.length).fill(1), { shape: final.shape, device }))
+        const { final } = await oscillatorSolve({
+          ...options(t),
+          start: t.start as Tensor,
+          times: [0.5],
+        } as never as OscillatorSolveOptions)
+        final.backward(
+          tensor(new Float32Array(final.length).fill(1), { shape: final.shape, device }),
+        )
         const all = [await final.data()]
-        for (const leaf of Object.values(t)) all.push((await leaf.grad?.data()) ?? new Float32Array())
+        for (const leaf of Object.values(t))
+          all.push((await leaf.grad?.data()) ?? new Float32Array())
         return all.flatMap((data) => [...data])
       }
       assertSameBits(await once(), await once(), `${n} by ${batch}`)
@@ -271,10 +330,16 @@ onEveryDevice('oscillatorSolve', (device) => {
     await refused({ times: [2, 1] }, /times must be a finite number of at least 2, got 1/)
     await refused({ times: [-1] }, /times must be a finite number of at least 0, got -1/)
     await refused({ absoluteTolerance: 0 }, /absoluteTolerance must be/)
-    await refused({ relativeTolerance: -1 }, /relativeTolerance must be a finite number of at least 0, got -1/)
+    await refused(
+      { relativeTolerance: -1 },
+      /relativeTolerance must be a finite number of at least 0, got -1/,
+    )
     await refused({ maximumSteps: 0 }, /maximumSteps must be an integer of at least 1, got 0/)
     await refused({ firstStep: -1 }, /firstStep must be a finite number of at least 0/)
-    await refused({ drive: number([1, 2, 3], [1, 3]), driveKind: 'step' }, /driveKind must be one of node, batch, got step/)
+    await refused(
+      { drive: number([1, 2, 3], [1, 3]), driveKind: 'step' },
+      /driveKind must be one of node, batch, got step/,
+    )
     await refused({ system: 'lorenz' }, /system must be one of phase, swing/)
   })
 })
