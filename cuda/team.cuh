@@ -44,7 +44,7 @@ class Team {
   }
 
   template <class Uses, class Body>
-  __device__ void nodes(const Uses& uses, int64_t nodes, const Body& body) const {
+  __device__ void nodes(const Uses& uses, int64_t nodes, const Body& body, int64_t = 1) const {
     if (nodes >= threads()) {
       for (int64_t b = first; b < first + count; ++b) {
         if (!uses(b)) continue;

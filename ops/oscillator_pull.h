@@ -69,17 +69,20 @@ TEAM_FUNCTION void pullBackDense(const Team& team, const OscillatorNetwork<Real>
                                  const Real* pairs, Real* pulled, const Uses& uses,
                                  bool firstAbsolute) {
   const int64_t n = net.oscillators;
-  team.nodes(uses, n, [&](int64_t b, int64_t j, auto access) {
-    using Number = Loaded<decltype(access), Real>;
-    const Real* const pair = pairs + b * 2 * n;
-    Circle<Number> sum = {Number(Real(0)), Number(Real(0))};
-    for (int64_t i = 0; i < n; ++i) {
-      const Number a = withoutLane(access.load(net.weight + i * n + j), i - j);
-      sum.cosine = fma(firstAbsolute ? absolute(a) : a, Number(pair[i]), sum.cosine);
-      sum.sine = fma(a, Number(pair[n + i]), sum.sine);
-    }
-    storePair(access, pulled + b * 2 * n + j, n, sum);
-  });
+  team.nodes(
+      uses, n,
+      [&](int64_t b, int64_t j, auto access) {
+        using Number = Loaded<decltype(access), Real>;
+        const Real* const pair = pairs + b * 2 * n;
+        Circle<Number> sum = {Number(Real(0)), Number(Real(0))};
+        for (int64_t i = 0; i < n; ++i) {
+          const Number a = withoutLane(access.load(net.weight + i * n + j), i - j);
+          sum.cosine = fma(firstAbsolute ? absolute(a) : a, Number(pair[i]), sum.cosine);
+          sum.sine = fma(a, Number(pair[n + i]), sum.sine);
+        }
+        storePair(access, pulled + b * 2 * n + j, n, sum);
+      },
+      n);
 }
 
 // Σ over the edges first … last - 1 of an oscillator: `other` is the other end, `edge` its weight.
