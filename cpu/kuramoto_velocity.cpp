@@ -1,6 +1,6 @@
-// The velocity of coupled phases, by the teams of cpu/oscillators.h. Floor: the products with a dense
-// graph, 4 N² operations a batch element and N² numbers of memory; sine and cosine of each phase
-// else.
+// The velocity of coupled phases, by the teams of cpu/oscillators.h. Floor: the products with a
+// dense graph, 4 N² operations a batch element and N² numbers of memory; sine and cosine of each
+// phase else.
 #include "ops/kuramoto_velocity.h"
 
 #include "cpu/oscillators.h"
@@ -23,9 +23,10 @@ void run(const KuramotoVelocityBackward<Real>& op, Context& context) {
   const auto stage = takeStage(net, take);
   const auto places = takeAdjoint(net, take);
   Real* const rate = take(net.batch * net.length);
-  runBackward(context, net, targetsOf<Real>(op), [&](Team<Real>& team, const auto& sums, int64_t group) {
-    velocityBackward(team, op, net, stage, rate, places, sums, group);
-  });
+  runBackward(context, net, targetsOf<Real>(op),
+              [&](Team<Real>& team, const auto& sums, int64_t group) {
+                velocityBackward(team, op, net, stage, rate, places, sums, group);
+              });
 }
 
 EXPORT_KERNELS(KuramotoVelocityForward)

@@ -21,8 +21,9 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 template <class Real>
 class Team {
  public:
-  static constexpr int64_t kPiece = 4096;  // numbers; fixes the order of sums
-  static constexpr int64_t kFewRows = 64;  // fewer share their pieces among threads
+  static constexpr int64_t kPiece = 4096;     // numbers; fixes the order of sums
+  static constexpr int64_t kLeastPiece = 64;  // numbers of a task
+  static constexpr int64_t kFewRows = 64;     // fewer share their pieces among threads
   static constexpr int64_t kMostSums = 2;
 
   int64_t first, count;
@@ -35,16 +36,18 @@ class Team {
     return Team(context_, partials_, from, number);
   }
 
+  // `cost` of a body, in numbers that it reads.
   template <class Uses, class Body>
-  void nodes(const Uses& uses, int64_t nodes, const Body& body) const {
-    const int64_t pieces = (nodes + kPiece - 1) / kPiece;
-    const int64_t rows = pieces > 1 ? 1 : rowsOfTask(nodes);
+  void nodes(const Uses& uses, int64_t nodes, const Body& body, int64_t cost = 1) const {
+    const int64_t grain = kPiece / cost > kLeastPiece ? kPiece / cost : kLeastPiece;
+    const int64_t pieces = (nodes + grain - 1) / grain;
+    const int64_t rows = pieces > 1 ? 1 : (grain + nodes - 1) / nodes;
     const int64_t tasks = pieces > 1 ? count * pieces : (count + rows - 1) / rows;
     forTasks(tasks, [&](int64_t task) {
       const int64_t begin = pieces > 1 ? task / pieces : task * rows;
       const int64_t end = begin + rows < count ? begin + rows : count;
-      const int64_t from = pieces > 1 ? task % pieces * kPiece : 0;
-      const int64_t length = nodes - from < kPiece ? nodes - from : kPiece;
+      const int64_t from = pieces > 1 ? task % pieces * grain : 0;
+      const int64_t length = nodes - from < grain ? nodes - from : grain;
       for (int64_t row = begin; row < end; ++row) {
         const int64_t b = first + row;
         if (!uses(b)) continue;
@@ -130,8 +133,7 @@ class Team {
 
   // Element j goes to lane j mod kFixedLanes; the lanes are then halved.
   template <int K, class Term>
-  static void sumPiece(int64_t row, int64_t piece, int64_t length, const Term& term,
-                       Real* result) {
+  static void sumPiece(int64_t row, int64_t piece, int64_t length, const Term& term, Real* result) {
     const int64_t begin = piece * kPiece;
     const int64_t end = begin + kPiece < length ? begin + kPiece : length;
     Vector<Real> sums[kVectors][K];

@@ -64,7 +64,7 @@ OscillatorNetwork<Real> networkOf(const Operation& op, int64_t system) {
 }
 template <class Real, class Operation>
 void useKind(OscillatorNetwork<Real>& net, const Operation& op) {
-  const auto first = op.system == kSwing           ? op.inertia
+  const auto first = op.system == kSwing          ? op.inertia
                      : op.system == kStuartLandau ? op.growth
                                                   : op.width;
   net.first = parameterOf(first, op.oscillators);

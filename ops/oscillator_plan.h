@@ -1,5 +1,5 @@
-// How the batch elements of a call on oscillators are shared among teams. It depends on sizes alone,
-// so that results do not depend on the machine.
+// How the batch elements of a call on oscillators are shared among teams. It depends on sizes
+// alone, so that results do not depend on the machine.
 #pragma once
 
 #include "ops/oscillator_prepare.h"
@@ -13,7 +13,7 @@ struct OscillatorPlan {
 
 template <class Real>
 OscillatorPlan planOf(const OscillatorNetwork<Real>& net, const OscillatorTargets<Real>& targets) {
-  constexpr int64_t kNodes = 256;             // a group has about as many, where elements are small
+  constexpr int64_t kNodes = 256;  // a group has about as many, where elements are small
   constexpr int64_t kWork = int64_t(1) << 16;  // nodes and edges that one group's threads may have
   constexpr int64_t kSums = int64_t(1) << 24;  // numbers of all groups' sums over edges together
   const int64_t n = net.oscillators;

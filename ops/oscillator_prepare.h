@@ -1,5 +1,5 @@
-// What a call on oscillators does before and after its steps: Z_i, s_i / Z_i and D_i from the graph;
-// the sums that bring gradients to the shapes of their arguments, and those through Z and D.
+// What a call on oscillators does before and after its steps: Z_i, s_i / Z_i and D_i from the
+// graph; the sums that bring gradients to the shapes of their arguments, and those through Z and D.
 //   dL/dZ_i = -Σ_b K_b s_i / Z_i² dL/dw_bi,
 //   dL/dA_ij += sign(A_ij) p_j dL/dZ_i + p_j dL/dD_i,  dL/dp_j += Σ_i |A_ij| dL/dZ_i + A_ij dL/dD_i
 #pragma once
@@ -11,6 +11,13 @@ namespace entrain::inline ENTRAIN_ISA {
 template <class Real>
 HOST_DEVICE bool needsRowSums(const OscillatorNetwork<Real>& net) {
   return net.normalisation == kByDegree || net.system == kStuartLandau;
+}
+
+// Where Z_i would be below kLeastDegree, nothing pulls and nothing flows; but Z_i of Stuart-Landau
+// is max(Z_i, kLeastDegree), and gradients flow through the pull alone.
+template <class Real>
+HOST_DEVICE bool isClamped(const OscillatorNetwork<Real>& net) {
+  return net.system == kStuartLandau;
 }
 
 // By a team that owns the whole batch.
@@ -27,7 +34,8 @@ TEAM_FUNCTION void prepareNetwork(const Team& whole, const OscillatorNetwork<Rea
   };
   if (sums && pullsByTotal(net)) sumPairs(team, n, net.total, AllElements{}, ones);
   if (sums && !pullsByTotal(net)) {
-    team.nodes(AllElements{}, n, [&](int64_t b, int64_t i, auto access) { (void)ones(b, i, access); });
+    team.nodes(AllElements{}, n,
+               [&](int64_t b, int64_t i, auto access) { (void)ones(b, i, access); });
     pull(team, net, net.pairs, net.pulledPairs, AllElements{}, false, true);
   }
   team.nodes(AllElements{}, n, [&](int64_t, int64_t i, auto access) {
@@ -38,10 +46,12 @@ TEAM_FUNCTION void prepareNetwork(const Team& whole, const OscillatorNetwork<Rea
     Number degree = one;
     if (net.normalisation == kByCount) degree = Number(Real(n > 1 ? n - 1 : 1));
     if (net.normalisation == kByDegree) degree = pulled.cosine;
-    const auto isNone = less(degree, Number(Real(kLeastDegree)));
+    const Number least = Number(Real(kLeastDegree));
+    const auto isNone = less(degree, least);
     const Number sign = net.sign ? access.load(net.sign + i) : one;
+    const Number none = isClamped(net) ? sign / least : zero;
     access.store(net.degree + i, degree);
-    access.store(net.scale + i, select(isNone, zero, sign / select(isNone, one, degree)));
+    access.store(net.scale + i, select(isNone, none, sign / select(isNone, one, degree)));
     access.store(net.rowSum + i, pulled.sine);
   });
   team.forElements([&](int64_t) {
@@ -66,14 +76,20 @@ struct OscillatorTargets {
 
 template <class Real, class Operation>
 OscillatorTargets<Real> targetsOf(const Operation& op) {
-  return {op.gradNaturalFrequencies, op.gradCoupling, op.gradPrecision, op.gradFrustration,
-          op.gradDrive,              op.gradWeight,   {},               {}};
+  return {op.gradNaturalFrequencies,
+          op.gradCoupling,
+          op.gradPrecision,
+          op.gradFrustration,
+          op.gradDrive,
+          op.gradWeight,
+          {},
+          {}};
 }
 template <class Real, class Operation>
 void useKindGradients(OscillatorTargets<Real>& targets, const Operation& op) {
-  targets.first = op.system == kSwing           ? op.gradInertia
+  targets.first = op.system == kSwing          ? op.gradInertia
                   : op.system == kStuartLandau ? op.gradGrowth
-                                                : op.gradWidth;
+                                               : op.gradWidth;
   targets.second = op.gradDamping;
 }
 
@@ -157,21 +173,22 @@ TEAM_FUNCTION void gradRowSums(const Team& whole, const OscillatorNetwork<Real>&
     for (int64_t b = 0; b < net.batch; ++b) {
       const int64_t at = b * n + i;
       if (byDegree) {
-        gradient.cosine = fma(net.coupling.at(b, i, access), access.load(sums.strength + at),
-                              gradient.cosine);
+        gradient.cosine =
+            fma(net.coupling.at(b, i, access), access.load(sums.strength + at), gradient.cosine);
       }
       if (sums.rowSum) gradient.sine = gradient.sine + access.load(sums.rowSum + at);
     }
     const Number degree = access.load(net.degree + i);
     const Number scale = access.load(net.scale + i);
-    // Where nothing pulls, the scale is 0.
     const auto isNone = less(degree, Number(Real(kLeastDegree)));
-    gradient.cosine = -(gradient.cosine * scale) / select(isNone, Number(Real(1)), degree);
+    gradient.cosine =
+        select(isNone, zero, -(gradient.cosine * scale) / select(isNone, Number(Real(1)), degree));
     storePair(access, net.pairs + i, n, gradient);
     return gradient;
   };
   if (pullsByTotal(net)) return sumPairs(team, n, net.total, AllElements{}, pair);
-  team.nodes(AllElements{}, n, [&](int64_t b, int64_t i, auto access) { (void)pair(b, i, access); });
+  team.nodes(AllElements{}, n,
+             [&](int64_t b, int64_t i, auto access) { (void)pair(b, i, access); });
   pull(team, net, net.pairs, net.pulledPairs, AllElements{}, true, true);
 }
 
@@ -191,7 +208,8 @@ TEAM_FUNCTION void finishGradWeight(const Team& team, const OscillatorNetwork<Re
   const int64_t n = net.oscillators;
   const auto grouped = [&](int64_t e, auto access) {
     auto sum = access.load(sums.weight + e);
-    for (int64_t g = 1; g < sums.groups; ++g) sum = sum + access.load(sums.weight + g * net.edges + e);
+    for (int64_t g = 1; g < sums.groups; ++g)
+      sum = sum + access.load(sums.weight + g * net.edges + e);
     return sum;
   };
   if (net.graph == kDenseGraph) {

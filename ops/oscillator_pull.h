@@ -69,17 +69,20 @@ TEAM_FUNCTION void pullBackDense(const Team& team, const OscillatorNetwork<Real>
                                  const Real* pairs, Real* pulled, const Uses& uses,
                                  bool firstAbsolute) {
   const int64_t n = net.oscillators;
-  team.nodes(uses, n, [&](int64_t b, int64_t j, auto access) {
-    using Number = Loaded<decltype(access), Real>;
-    const Real* const pair = pairs + b * 2 * n;
-    Circle<Number> sum = {Number(Real(0)), Number(Real(0))};
-    for (int64_t i = 0; i < n; ++i) {
-      const Number a = withoutLane(access.load(net.weight + i * n + j), i - j);
-      sum.cosine = fma(firstAbsolute ? absolute(a) : a, Number(pair[i]), sum.cosine);
-      sum.sine = fma(a, Number(pair[n + i]), sum.sine);
-    }
-    storePair(access, pulled + b * 2 * n + j, n, sum);
-  });
+  team.nodes(
+      uses, n,
+      [&](int64_t b, int64_t j, auto access) {
+        using Number = Loaded<decltype(access), Real>;
+        const Real* const pair = pairs + b * 2 * n;
+        Circle<Number> sum = {Number(Real(0)), Number(Real(0))};
+        for (int64_t i = 0; i < n; ++i) {
+          const Number a = withoutLane(access.load(net.weight + i * n + j), i - j);
+          sum.cosine = fma(firstAbsolute ? absolute(a) : a, Number(pair[i]), sum.cosine);
+          sum.sine = fma(a, Number(pair[n + i]), sum.sine);
+        }
+        storePair(access, pulled + b * 2 * n + j, n, sum);
+      },
+      n);
 }
 
 // Σ over the edges first … last - 1 of an oscillator: `other` is the other end, `edge` its weight.
@@ -139,8 +142,8 @@ HOST_DEVICE Real sumOfWindow(const Real* plane, const Real* blocks, int64_t bloc
   return sum;
 }
 template <class Team, class Real, class Uses>
-TEAM_FUNCTION void pullRing(const Team& team, const OscillatorNetwork<Real>& net,
-                            const Real* pairs, Real* pulled, const Uses& uses) {
+TEAM_FUNCTION void pullRing(const Team& team, const OscillatorNetwork<Real>& net, const Real* pairs,
+                            Real* pulled, const Uses& uses) {
   const int64_t n = net.oscillators, first = team.first;
   const int64_t block = ringBlock(net), blocks = usesBlocks(net) ? n / block : 0;
   const auto planeBlocks = [&](int64_t plane) {
@@ -165,8 +168,8 @@ TEAM_FUNCTION void pullRing(const Team& team, const OscillatorNetwork<Real>& net
   });
 }
 
-// Forms what pulledAt() reads; all to all that is `total`, of which sumPairs() can do the work where
-// the pairs are made.
+// Forms what pulledAt() reads; all to all that is `total`, of which sumPairs() can do the work
+// where the pairs are made.
 template <class Team, class Real, class Uses>
 TEAM_FUNCTION void pull(const Team& team, const OscillatorNetwork<Real>& net, const Real* pairs,
                         Real* pulled, const Uses& uses, bool back, bool firstAbsolute = false) {
@@ -224,7 +227,8 @@ TEAM_FUNCTION void addGradWeight(const Team& team, const OscillatorNetwork<Real>
     for (int64_t b = first; b < last; ++b) {
       if (!uses(b)) continue;
       const Real *g = gradPairs + b * 2 * n, *f = pairs + b * 2 * n;
-      sum = fma(Number(g[i]), access.load(f + j), fma(Number(g[n + i]), access.load(f + n + j), sum));
+      sum =
+          fma(Number(g[i]), access.load(f + j), fma(Number(g[n + i]), access.load(f + n + j), sum));
     }
     Real* const to = gradWeight + i * n + j;
     access.store(to, access.load(to) + withoutLane(sum, i - j));

@@ -96,12 +96,12 @@ TEAM_FUNCTION void evaluateRates(const Team& team, const OscillatorNetwork<Real>
     }
     team.nodes(uses, n, [&](int64_t b, int64_t i, auto access) {
       using Number = Loaded<decltype(access), Real>;
-      const int64_t at = b * net.length + i, pairAt = b * 2 * n + i;
+      const int64_t at = b * net.length + i;
       OscillatorState<Number> state, result;
       const OscillatorConstants<Number> c = constantsAt(net, drive, b, i, access);
       if constexpr (System::kIsPulled) {
         state = loadState<System>(access, stage.state + at, n);
-        const Circle<Number> point = loadPair(access, pointsOf(stage) + pairAt, n);
+        const Circle<Number> point = loadPair(access, pointsOf(stage) + b * 2 * n + i, n);
         const Circle<Number> pulled =
             pulledAt(net, fieldOf(stage), stage.pulled, stage.total, b, i, access);
         result = System::rate(state, point, pulled, c);
@@ -134,14 +134,14 @@ HOST_DEVICE void addTo(Access access, Real* sums, int64_t at, Loaded<Access, Rea
   if (sums) access.store(sums + at, access.load(sums + at) + value);
 }
 
-// gradState = (df/dstate)ᵀ a, where `gradRateAt(system, b, i, access)` gives a; parameters' gradients
-// are added to `sums`, those of the weights to `gradWeight`.
+// gradState = (df/dstate)ᵀ a, where `gradRateAt(system, b, i, access)` gives a; parameters'
+// gradients are added to `sums`, those of the weights to `gradWeight`.
 template <class Team, class Real, class Uses, class GradRateAt>
 TEAM_FUNCTION void adjointRates(const Team& team, const OscillatorNetwork<Real>& net,
                                 const Parameter<Real>& drive, const OscillatorStage<Real>& stage,
                                 const OscillatorAdjointPlaces<Real>& places,
-                                const OscillatorSums<Real>& sums, Real* gradWeight,
-                                Real* gradState, const Uses& uses, const GradRateAt& gradRateAt) {
+                                const OscillatorSums<Real>& sums, Real* gradWeight, Real* gradState,
+                                const Uses& uses, const GradRateAt& gradRateAt) {
   const int64_t n = net.oscillators;
   withSystem(net.system, [&](auto system) {
     using System = decltype(system);

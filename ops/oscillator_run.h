@@ -1,6 +1,6 @@
-// Runs of fixed steps and their adjoint, and single velocities, by one team for a part of the batch.
-// The adjoint goes through the run's segments backwards: it takes the steps of a segment again from
-// its checkpoint, keeping their states, and then each step's adjoint.
+// Runs of fixed steps and their adjoint, and single velocities, by one team for a part of the
+// batch. The adjoint goes through the run's segments backwards: it takes the steps of a segment
+// again from its checkpoint, keeping their states, and then each step's adjoint.
 #pragma once
 
 #include "ops/arctangent.h"
@@ -118,8 +118,8 @@ TEAM_FUNCTION void takeFixedStep(const Team& team, const OscillatorNetwork<Real>
   withSystem(net.system, [&](auto system) {
     using System = decltype(system);
     team.nodes(uses, net.oscillators, [&](int64_t b, int64_t i, auto access) {
-      auto state = advanced<System>(net, from, places.rates, method.weight, stages, h[b], b, i,
-                                    access);
+      auto state =
+          advanced<System>(net, from, places.rates, method.weight, stages, h[b], b, i, access);
       if constexpr (std::is_same_v<System, SwingSystem>) {
         if (turns) {
           auto more = state.first;
@@ -139,8 +139,7 @@ TEAM_FUNCTION void sumShown(const Team& team, const OscillatorNetwork<Real>& net
   withSystem(net.system, [&](auto system) {
     using System = decltype(system);
     sumPairs(team, net.oscillators, mean, AllElements{}, [&](int64_t b, int64_t i, auto access) {
-      return System::show(
-          loadState<System>(access, states + b * net.length + i, net.oscillators));
+      return System::show(loadState<System>(access, states + b * net.length + i, net.oscillators));
     });
   });
 }
@@ -169,8 +168,8 @@ TEAM_FUNCTION void recordStep(const Team& team, const OscillatorStepsForward<Rea
 
 template <class Team, class Real>
 TEAM_FUNCTION void stepsForward(const Team& team, const OscillatorStepsForward<Real>& op,
-                                const OscillatorNetwork<Real>& net,
-                                const RungeKutta<Real>& method, const StepsPlaces<Real>& places) {
+                                const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
+                                const StepsPlaces<Real>& places) {
   const int64_t length = net.length, stride = net.batch * length, n = net.oscillators;
   Real* const state = op.final.data;
   copyStates(team, length, op.start.data, state);
@@ -264,8 +263,7 @@ StepsAdjointPlaces<Real> takeStepsAdjoint(const OscillatorNetwork<Real>& net, in
 
 template <class Team, class Real>
 TEAM_FUNCTION void stepsBackward(const Team& team, const OscillatorStepsBackward<Real>& op,
-                                 const OscillatorNetwork<Real>& net,
-                                 const RungeKutta<Real>& method,
+                                 const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
                                  const StepsAdjointPlaces<Real>& places,
                                  const OscillatorSums<Real>& sums, int64_t group) {
   const int64_t length = net.length, stride = net.batch * length, every = op.checkpointEvery;
@@ -302,8 +300,7 @@ TEAM_FUNCTION void stepsBackward(const Team& team, const OscillatorStepsBackward
                     return OscillatorState<Number>{Number(Real(0)), Number(Real(0))};
                   });
       if (sums.stepFrequency) {
-        finishStepDrive(team, net, sums.stepFrequency,
-                        op.gradDrive.data + step * net.oscillators);
+        finishStepDrive(team, net, sums.stepFrequency, op.gradDrive.data + step * net.oscillators);
       }
     }
   }

@@ -105,11 +105,11 @@ struct OscillatorSolveBackward : CoupledOscillators<Real>,
 template <class Operation>
 void checkSolve(const Check& check, const Operation& op) {
   check.atLeast("maximumSteps", op.maximumSteps, 1);
-  check.within("maximumSteps", double(op.maximumSteps), 1, 2147483647.0);
   check.atLeast("checkpointEvery", op.checkpointEvery, 1);
   check.rule(op.times.length >= 1, "times", "at least 1 number", double(op.times.length));
   op.validateCoupled(check, 0);
   op.validateKind(check, op);
+  check.within("maximumSteps", double(op.maximumSteps), 1, 2147483647.0);
 }
 
 template <class Real>

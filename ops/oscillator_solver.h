@@ -121,8 +121,8 @@ SolvePlaces<Real> takeSolve(const OscillatorNetwork<Real>& net, const Take& take
 template <class Real>
 struct SolveTolerance {
   double relative, absolute;
-  // Σ over the numbers of an oscillator of (value / allowed)²; `before` and `after` tell their size,
-  // which for phases is one radian.
+  // Σ over the numbers of an oscillator of (value / allowed)²; `before` and `after` tell their
+  // size, which for phases is one radian.
   template <class System, class Number>
   HOST_DEVICE Number squares(System, OscillatorState<Number> value, OscillatorState<Number> before,
                              OscillatorState<Number> after) const {
@@ -132,8 +132,8 @@ struct SolveTolerance {
       return fma(Number(Real(relative)), size, Number(Real(absolute)));
     };
     const Number one(Real(1));
-    const Number first = value.first / (isPhase ? allowed(one, one)
-                                                : allowed(before.first, after.first));
+    const Number first =
+        value.first / (isPhase ? allowed(one, one) : allowed(before.first, after.first));
     Number sum = first * first;
     if constexpr (System::kPlanes == 2) {
       const Number second = value.second / allowed(before.second, after.second);
@@ -199,8 +199,8 @@ TEAM_FUNCTION void chooseFirstStep(const Team& team, const OscillatorSolveForwar
                 [&](auto system, int64_t b, int64_t i, auto access) {
                   using System = decltype(system);
                   const Real whole[1] = {Real(1)};
-                  const auto made = advanced<System>(net, state, rates, whole, 1, places.h[b], b, i,
-                                                     access);
+                  const auto made =
+                      advanced<System>(net, state, rates, whole, 1, places.h[b], b, i, access);
                   storeState<System>(access, places.step.stage.state + b * net.length + i, n, made);
                   return made;
                 });
@@ -221,8 +221,8 @@ TEAM_FUNCTION void chooseFirstStep(const Team& team, const OscillatorSolveForwar
 
 template <class Team, class Real>
 TEAM_FUNCTION void beginSolve(const Team& team, const OscillatorSolveForward<Real>& op,
-                              const OscillatorNetwork<Real>& net,
-                              const RungeKutta<Real>& method, const SolvePlaces<Real>& places) {
+                              const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
+                              const SolvePlaces<Real>& places) {
   const int64_t length = net.length, stride = net.batch * length;
   Real* const state = op.final.data;
   copyStates(team, length, op.start.data, state);
@@ -254,8 +254,8 @@ TEAM_FUNCTION void beginSolve(const Team& team, const OscillatorSolveForward<Rea
 // What an accepted step leaves: outputs, a checkpoint of its start, its end as the state.
 template <class Team, class Real>
 TEAM_FUNCTION void acceptStep(const Team& team, const OscillatorSolveForward<Real>& op,
-                              const OscillatorNetwork<Real>& net,
-                              const RungeKutta<Real>& method, const SolvePlaces<Real>& places) {
+                              const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
+                              const SolvePlaces<Real>& places) {
   const int64_t length = net.length, stride = net.batch * length;
   const Real* const rates = places.step.rates;
   team.nodes(MarkedElements{places.accepted}, length, [&](int64_t b, int64_t i, auto access) {
@@ -308,8 +308,7 @@ TEAM_FUNCTION void judgeStep(const Team& team, const OscillatorSolveForward<Real
           const auto k = loadState<System>(access, rates + s * stride + at, n);
           sum = {fma(factor, k.first, sum.first), fma(factor, k.second, sum.second)};
         }
-        return tolerance.squares(system, sum,
-                                 loadState<System>(access, op.final.data + at, n),
+        return tolerance.squares(system, sum, loadState<System>(access, op.final.data + at, n),
                                  loadState<System>(access, places.step.stage.state + at, n));
       },
       [&](int64_t b, double error) {
@@ -347,8 +346,8 @@ TEAM_FUNCTION void endSolve(const Team& team, const OscillatorSolveForward<Real>
 
 template <class Team, class Real>
 TEAM_FUNCTION void solveForward(Team& team, const OscillatorSolveForward<Real>& op,
-                                const OscillatorNetwork<Real>& net,
-                                const RungeKutta<Real>& method, const SolvePlaces<Real>& places) {
+                                const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
+                                const SolvePlaces<Real>& places) {
   beginSolve(team, op, net, method, places);
   while (true) {
     team.forElements([&](int64_t b) {

@@ -1,6 +1,6 @@
-// The adjoint of a solution, over the accepted steps as they were taken: segment by segment from the
-// last checkpoint of each batch element, as in ops/oscillator_run.h. Outputs within a step give to
-// the step's start and, by the interpolant, to all rates of the step.
+// The adjoint of a solution, over the accepted steps as they were taken: segment by segment from
+// the last checkpoint of each batch element, as in ops/oscillator_run.h. Outputs within a step give
+// to the step's start and, by the interpolant, to all rates of the step.
 #pragma once
 
 #include "ops/oscillator_solver.h"
@@ -117,8 +117,7 @@ TEAM_FUNCTION void adjointOfChosen(Team& team, const OscillatorSolveBackward<Rea
 
 template <class Team, class Real>
 TEAM_FUNCTION void solveBackward(Team& team, const OscillatorSolveBackward<Real>& op,
-                                 const OscillatorNetwork<Real>& net,
-                                 const RungeKutta<Real>& method,
+                                 const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
                                  const SolveAdjointPlaces<Real>& places,
                                  const OscillatorSums<Real>& sums, int64_t group) {
   const int64_t length = net.length, stride = net.batch * length, every = op.checkpointEvery;
@@ -147,8 +146,7 @@ TEAM_FUNCTION void solveBackward(Team& team, const OscillatorSolveBackward<Real>
     }
     for (int64_t j = most - 1; j >= 0; --j) {
       if (!chooseStep(team, op, net, places, k, j, StepPurpose::adjoint)) continue;
-      adjointOfChosen(team, op, net, method, places, sums, gradWeight,
-                      places.segment + j * stride);
+      adjointOfChosen(team, op, net, method, places, sums, gradWeight, places.segment + j * stride);
     }
   }
   if (!op.gradTrajectory) return;

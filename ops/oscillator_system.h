@@ -9,6 +9,7 @@
 
 #include "ops/oscillators.h"
 #include "ops/sincos.h"
+#include "ops/team.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -208,7 +209,7 @@ struct OttAntonsenSystem {
 
 // Calls function(PhaseSystem{}) or the like.
 template <class Function>
-HOST_DEVICE void withSystem(int64_t system, const Function& function) {
+TEAM_FUNCTION void withSystem(int64_t system, const Function& function) {
   switch (system) {
     case kPhase:
       return function(PhaseSystem{});

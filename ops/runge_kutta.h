@@ -47,13 +47,11 @@ RungeKutta<Real> dormandPrince() {
       {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}};
   constexpr double kError[kMostStages] = {71.0 / 57600,      0,          -71.0 / 16695, 71.0 / 1920,
                                           -17253.0 / 339200, 22.0 / 525, -1.0 / 40};
-  constexpr double kDense[kMostStages] = {-12715105075.0 / 11282082432.0,
-                                          0,
-                                          87487479700.0 / 32700410799.0,
-                                          -10690763975.0 / 1880347072.0,
-                                          701980252875.0 / 199316789632.0,
-                                          -1453857185.0 / 822651844.0,
-                                          69997945.0 / 29380423.0};
+  constexpr double kDense[kMostStages] = {
+      -12715105075.0 / 11282082432.0,  0,
+      87487479700.0 / 32700410799.0,   -10690763975.0 / 1880347072.0,
+      701980252875.0 / 199316789632.0, -1453857185.0 / 822651844.0,
+      69997945.0 / 29380423.0};
   RungeKutta<Real> method = {};
   method.stages = kMostStages;
   for (int s = 0; s < kMostStages; ++s) {
@@ -93,9 +91,10 @@ StepPlaces<Real> takeStep(const OscillatorNetwork<Real>& net, int stages, const 
 
 // y + h Σ c_q k_q over q in [0, count), for all planes of an oscillator.
 template <class System, class Access, class Real>
-HOST_DEVICE OscillatorState<Loaded<Access, Real>> advanced(
-    const OscillatorNetwork<Real>& net, const Real* state, const Real* rates, const Real* factors,
-    int count, Real h, int64_t b, int64_t i, Access access) {
+HOST_DEVICE OscillatorState<Loaded<Access, Real>> advanced(const OscillatorNetwork<Real>& net,
+                                                           const Real* state, const Real* rates,
+                                                           const Real* factors, int count, Real h,
+                                                           int64_t b, int64_t i, Access access) {
   using Number = Loaded<Access, Real>;
   const int64_t n = net.oscillators, at = b * net.length + i, stride = net.batch * net.length;
   OscillatorState<Number> sum = {Number(Real(0)), Number(Real(0))};
@@ -122,8 +121,8 @@ TEAM_FUNCTION void evaluateStage(const Team& team, const OscillatorNetwork<Real>
                   using System = decltype(system);
                   Real* const to = stage.state + b * net.length + i;
                   if (s == 0) return loadState<System>(access, to, n);
-                  const auto made = advanced<System>(net, state, rates, method.reach[s], s, h[b], b,
-                                                     i, access);
+                  const auto made =
+                      advanced<System>(net, state, rates, method.reach[s], s, h[b], b, i, access);
                   storeState<System>(access, to, n, made);
                   return made;
                 });
@@ -163,31 +162,31 @@ TEAM_FUNCTION void adjointStep(const Team& team, const OscillatorNetwork<Real>& 
   }
   for (int s = stages - 1; s >= 0; --s) {
     const auto stage = s == 0 ? withState(places.stages[0], state) : places.stages[s];
-    adjointRates(team, net, drive, stage, places.pull, sums, gradWeight,
-                 places.adjoints + s * stride, uses,
-                 [&](auto system, int64_t b, int64_t i, auto access) {
-                   using System = decltype(system);
-                   using Number = Loaded<decltype(access), Real>;
-                   const int64_t at = b * net.length + i;
-                   OscillatorState<Number> sum = moreAt(system, s, b, i, access);
-                   const auto add = [&](Real factor, const Real* from) {
-                     if (factor == Real(0)) return;
-                     const auto value = loadState<System>(access, from + at, n);
-                     sum = {fma(Number(factor), value.first, sum.first),
-                            fma(Number(factor), value.second, sum.second)};
-                   };
-                   add(method.weight[s], lambda);
-                   for (int q = s + 1; q < stages; ++q) {
-                     add(method.reach[q][s], places.adjoints + q * stride);
-                   }
-                   return OscillatorState<Number>{Number(h[b]) * sum.first,
-                                                  Number(h[b]) * sum.second};
-                 });
+    adjointRates(
+        team, net, drive, stage, places.pull, sums, gradWeight, places.adjoints + s * stride, uses,
+        [&](auto system, int64_t b, int64_t i, auto access) {
+          using System = decltype(system);
+          using Number = Loaded<decltype(access), Real>;
+          const int64_t at = b * net.length + i;
+          OscillatorState<Number> sum = moreAt(system, s, b, i, access);
+          const auto add = [&](Real factor, const Real* from) {
+            if (factor == Real(0)) return;
+            const auto value = loadState<System>(access, from + at, n);
+            sum = {fma(Number(factor), value.first, sum.first),
+                   fma(Number(factor), value.second, sum.second)};
+          };
+          add(method.weight[s], lambda);
+          for (int q = s + 1; q < stages; ++q) {
+            add(method.reach[q][s], places.adjoints + q * stride);
+          }
+          return OscillatorState<Number>{Number(h[b]) * sum.first, Number(h[b]) * sum.second};
+        });
   }
   team.nodes(uses, net.length, [&](int64_t b, int64_t i, auto access) {
     const int64_t at = b * net.length + i;
     auto sum = access.load(lambda + at);
-    for (int s = stages - 1; s >= 0; --s) sum = sum + access.load(places.adjoints + s * stride + at);
+    for (int s = stages - 1; s >= 0; --s)
+      sum = sum + access.load(places.adjoints + s * stride + at);
     access.store(lambda + at, sum);
   });
 }

@@ -1,15 +1,17 @@
-// What the code below ops/oscillator_*.h works with: a team of threads that owns the batch elements
-// first … first + count - 1 and does loops together. cpu/team.h and cuda/team.cuh are such teams, so
-// that an integrator is written once. A team has
-//   nodes(isActive, nodes, body)         body(b, i, access) for every vector of nodes of its elements
-//   forElements(body)                    body(b) for its elements
-//   forRows(rows, body)                  body(row) for rows [0, rows)
-//   rowSums<K>(rows, length, uses, term, result)
-//       term(row, j, access, sums) adds to K sums over j in [0, length), then result(row, sums);
-//       the order of summation depends on the length alone; rows that `uses` denies are left out
-//   any(predicate)                       whether predicate(b) holds for one of its elements
-//   elements(first, count)               the same threads with other elements
-// each followed by a barrier: what was written before is seen after. `access` loads and stores
+// What the code of ops/oscillator_*.h works with: a team of threads that owns the batch elements
+// first … first + count - 1 and does loops together. cpu/team.h and cuda/team.cuh are such teams,
+// so that an integrator is written once.
+//
+// - nodes(uses, nodes, body, cost): body(b, i, access) for every vector of nodes of its elements,
+//   where uses(b); `cost`, 1 if left out, tells how many numbers a body reads.
+// - forElements(body): body(b) for its elements.
+// - forRows(rows, body): body(row) for rows [0, rows).
+// - rowSums<K>(rows, length, uses, term, result): term(row, j, access, sums) adds to K sums over j
+//   in [0, length), then result(row, sums). The order of summation depends on sizes alone.
+// - any(predicate): whether predicate(b) holds for one of its elements.
+// - elements(first, count): the same threads with other elements.
+//
+// After each stands a barrier: what was written before is seen after. `access` loads and stores
 // numbers of the type that formulas take: one number, or the lanes of a vector that exist, the
 // others being 0.
 #pragma once

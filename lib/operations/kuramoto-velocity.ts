@@ -7,12 +7,12 @@ import {
   coupledGradientFields,
   gradientsFor,
   namedGradients,
-  type PhaseCoupling,
   type PreparedSystem,
   prepareSystem,
   recordingSystem,
   sourceFields,
-} from './oscillators.js'
+} from './oscillator-call.js'
+import type { PhaseCoupling } from './oscillators.js'
 
 const forward = operation('kuramotoVelocityForward', [
   'phases',

@@ -11,12 +11,12 @@ import {
   kindFields,
   kindGradientFields,
   namedGradients,
-  type OscillatorSystem,
   type PreparedSystem,
   prepareSystem,
   recordingSystem,
   sourceFields,
-} from './oscillators.js'
+} from './oscillator-call.js'
+import type { OscillatorSystem } from './oscillators.js'
 
 const forward = operation('oscillatorSolveForward', [
   'start',

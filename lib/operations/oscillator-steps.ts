@@ -11,14 +11,12 @@ import {
   kindFields,
   kindGradientFields,
   namedGradients,
-  type OttAntonsenSystem,
   type PreparedSystem,
   prepareSystem,
   recordingSystem,
-  type StuartLandauSystem,
-  type SwingSystem,
   sourceFields,
-} from './oscillators.js'
+} from './oscillator-call.js'
+import type { OttAntonsenSystem, StuartLandauSystem, SwingSystem } from './oscillators.js'
 
 const runFields = ['steps', 'stages', 'recordEvery', 'checkpointEvery', 'timeStep'] as const
 const forward = operation('oscillatorStepsForward', [
