@@ -13,6 +13,8 @@
 #include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
+#include "ops/kuramoto_dense.h"
+#include "ops/kuramoto_sparse.h"
 #include "ops/kuramoto_global.h"
 #include "ops/kuramoto_dense.h"
 #include "ops/layer_norm.h"
@@ -42,6 +44,8 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    KuramotoDenseForward, KuramotoDenseBackward,
+    KuramotoSparseForward, KuramotoSparseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
     KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
