@@ -14,9 +14,8 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_dense.h"
-#include "ops/kuramoto_sparse.h"
 #include "ops/kuramoto_global.h"
-#include "ops/kuramoto_dense.h"
+#include "ops/kuramoto_sparse.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
@@ -47,7 +46,6 @@ using Operations = OperationList<
     KuramotoDenseForward, KuramotoDenseBackward,
     KuramotoSparseForward, KuramotoSparseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
-    KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
