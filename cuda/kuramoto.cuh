@@ -16,11 +16,11 @@ using Phase = Integer<Real>;
 
 // One system of a call: a row of the batch, or a bank among banks of different sizes.
 struct SystemPlace {
-  int64_t system;        // its number
-  int64_t node;          // its first element in arrays (N)
-  int64_t row;           // and in arrays (batch, N)
-  int64_t recordRow;     // and in arrays (batch, records, N)
-  int64_t count;         // its oscillators
+  int64_t system;     // its number
+  int64_t node;       // its first element in arrays (N)
+  int64_t row;        // and in arrays (batch, N)
+  int64_t recordRow;  // and in arrays (batch, records, N)
+  int64_t count;      // its oscillators
   double timeStep;
 };
 
@@ -140,8 +140,8 @@ HOST_DEVICE int64_t phaseChange(double turns) {
 // The constants of a system's steps.
 template <class Real>
 struct StepClock {
-  Real turns;        // of a rate of 1 in a step
-  Real noise;        // √(2 D / dt)
+  Real turns;  // of a rate of 1 in a step
+  Real noise;  // √(2 D / dt)
   double timeStep;
   int shift;
 };
@@ -149,9 +149,8 @@ struct StepClock {
 template <class Real>
 HOST_DEVICE StepClock<Real> clockOf(const KuramotoSystem<Real>& system, double timeStep,
                                     double greatestStep) {
-  return {Real(timeStep * kTurnsPerRadian),
-          Real(squareRoot(2 * system.diffusion / timeStep)), timeStep,
-          driftShift<Real>(greatestStep, 1.0)};
+  return {Real(timeStep * kTurnsPerRadian), Real(squareRoot(2 * system.diffusion / timeStep)),
+          timeStep, driftShift<Real>(greatestStep, 1.0)};
 }
 
 // Where stage `stage` starts: `start`, moved by the velocity of the stage before.

@@ -2,9 +2,9 @@
 // whole device in one cooperative launch, with one grid-wide sum a stage. Phases, drifts and
 // circles stay in registers. Trajectories are the same to the bit under every plan: sums are
 // integers. Floors on an H200 (float32, Euler):
-//   one system of 10^6: 40 instructions an oscillator and step, 1.2 µs at 33.5e12/s, and a grid
-//   barrier of some 1 µs: 2.2 µs a step; beyond 1.08e6 oscillators (registers) 32 bytes of memory
-//   an oscillator and step;
+//   one system of 10^6: 40 instructions an oscillator and step, 1.2 µs at 33.5e12/s, and a sum and
+//   barrier of the grid of some 1 µs: 2.2 µs a step; beyond 1.01e6 oscillators (20 in the registers
+//   of each thread) 32 bytes of memory an oscillator and step;
 //   many systems: the same 40 instructions, 0.8e12 oscillator-steps/s.
 // Not run on a GPU yet.
 #include "cuda/kuramoto_global.cuh"
@@ -31,7 +31,7 @@ __device__ __forceinline__ void runSystem(const GlobalTask<Real>& task, int64_t 
 
 // A block for each system, or every so many systems.
 template <class Real, bool kMany, bool kPlain, int kHeld>
-__global__ void __launch_bounds__(TeamTuning::mostThreads)
+__global__ void __launch_bounds__(TeamTuning::mostThreads, 1)
     globalBlockKernel(const __grid_constant__ GlobalTask<Real> task) {
   Team<false> team(nullptr);
   for (int64_t system = blockIdx.x; system < task.op.batch; system += gridDim.x) {
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(TeamTuning::mostThreads)
 
 // All blocks on task.system.
 template <class Real, bool kMany, bool kPlain, int kHeld>
-__global__ void __launch_bounds__(TeamTuning::mostThreads)
+__global__ void __launch_bounds__(TeamTuning::mostThreads, 1)
     globalGridKernel(const __grid_constant__ GlobalTask<Real> task) {
   Team<true> team(task.scratch.teamWords);
   runSystem<Real, kMany, kPlain, kHeld>(task, task.system, team);
@@ -89,8 +89,8 @@ void launchOnGrid(GlobalTask<Real>& task, const GlobalPlan& plan, Context& conte
   task.scratch.teamWords = words.data();
   for (int64_t system = 0; system < op.batch; ++system) {
     task.system = system;
-    CUDA_CHECK(cudaMemsetAsync(words.data(), 0, kTeamWords * sizeof(unsigned long long),
-                               context.stream));
+    CUDA_CHECK(
+        cudaMemsetAsync(words.data(), 0, kTeamWords * sizeof(unsigned long long), context.stream));
     launchCooperative(kernel, dim3(unsigned(blocks)), dim3(unsigned(plan.threads)), kShared,
                       context, task);
   }
@@ -123,7 +123,8 @@ GlobalPlan planGlobal(const KuramotoGlobalForward<Real>& op, int multiprocessors
 }
 
 template <class Real>
-void runGlobal(const KuramotoGlobalForward<Real>& op, const GlobalPlan& plan, Context& context) {
+void runGlobal(const KuramotoGlobalForward<Real>& op, const GlobalPlan& plan,
+               const Real* givenPulls, Context& context) {
   const int64_t rows = rowsOf(op), n = op.oscillators;
   const Workspace<unsigned long long> greatestStep(context, 1);
   findGreatestStep(op, greatestStep.data(), context);
@@ -132,7 +133,8 @@ void runGlobal(const KuramotoGlobalForward<Real>& op, const GlobalPlan& plan, Co
   const Workspace<Real> noise(context, op.diffusion > 0 ? rows * n : 0);
   GlobalTask<Real> task = {};
   task.op = op;
-  task.scratch = {greatestStep.data(), sums.data(), bases.data(), noise.data(), nullptr, nullptr};
+  task.scratch = {greatestStep.data(), sums.data(), bases.data(), noise.data(),
+                  givenPulls,          nullptr,     nullptr};
   prepareStrengths(op, task.scratch, sums.data(), bases.data(), context);
   if (op.stages > 1) {
     isPlain(op) ? launchGlobal<Real, true, true>(task, plan, context)
@@ -145,14 +147,17 @@ void runGlobal(const KuramotoGlobalForward<Real>& op, const GlobalPlan& plan, Co
 
 template <class Real>
 void run(const KuramotoGlobalForward<Real>& op, Context& context) {
-  runGlobal(op, planGlobal(op, context.multiprocessors), context);
+  runGlobal(op, planGlobal(op, context.multiprocessors), static_cast<const Real*>(nullptr),
+            context);
 }
 
 // For the backward pass, which is a file of its own.
 template GlobalPlan planGlobal(const KuramotoGlobalForward<double>&, int);
 template GlobalPlan planGlobal(const KuramotoGlobalForward<float>&, int);
-template void runGlobal(const KuramotoGlobalForward<double>&, const GlobalPlan&, Context&);
-template void runGlobal(const KuramotoGlobalForward<float>&, const GlobalPlan&, Context&);
+template void runGlobal(const KuramotoGlobalForward<double>&, const GlobalPlan&, const double*,
+                        Context&);
+template void runGlobal(const KuramotoGlobalForward<float>&, const GlobalPlan&, const float*,
+                        Context&);
 
 EXPORT_KERNELS(KuramotoGlobalForward)
 

@@ -15,6 +15,7 @@ struct GlobalScratch {
   const double* precisionSums;  // Σ p, of every system or of all alike; null without precisions
   const Real* bases;            // (rows, N): s / Z; null where all oscillators of a system agree
   Real* noise;                  // (rows, N); null without
+  const Real* givenPulls;       // T of an earlier run, as `pulls`, or null
   unsigned char* states;        // (rows, N) states; null where registers hold them
   unsigned long long* teamWords;
 };
@@ -48,8 +49,7 @@ __global__ void __launch_bounds__(KuramotoPrepareTuning::threads)
     for (int64_t i = globalThread(); i < place.count; i += int64_t(gridDim.x) * blockDim.x) {
       const double own = double(precisionOf(op, place.node + i));
       const double sign = op.sign ? double(op.sign[place.node + i]) : 1.0;
-      bases[place.node + i] =
-          Real(sign * globalShare(op.normalisation, place.count, total, own));
+      bases[place.node + i] = Real(sign * globalShare(op.normalisation, place.count, total, own));
     }
   }
 }
@@ -61,11 +61,11 @@ void prepareStrengths(const Operation& op, const GlobalScratch<Real>& scratch, d
   if (op.precision) sumPrecisions(op, sums, context);
   if (!hasBases(op)) return;
   constexpr int kThreads = KuramotoPrepareTuning::threads;
-  const int64_t across = min(ceilDivide(op.oscillators, int64_t(kThreads)),
-                             KuramotoPrepareTuning::mostBlocks);
+  const int64_t across =
+      min(ceilDivide(op.oscillators, int64_t(kThreads)), KuramotoPrepareTuning::mostBlocks);
   const int64_t down = min(precisionSums(op), int64_t(64));
-  launch(globalBaseKernel<Operation, Real>, dim3(unsigned(across), unsigned(down)),
-         dim3(kThreads), 0, context, op, scratch, bases);
+  launch(globalBaseKernel<Operation, Real>, dim3(unsigned(across), unsigned(down)), dim3(kThreads),
+         0, context, op, scratch, bases);
 }
 
 // ---- one system ----
@@ -107,11 +107,12 @@ constexpr int kGlobalHeld = kIsSingle<Real> ? (kPlain ? (kMany ? 9 : 20) : (kMan
                                             : (kPlain ? (kMany ? 5 : 8) : (kMany ? 2 : 4));
 // Those of a block by itself: more threads to hide latency.
 template <class Real, bool kMany, bool kPlain>
-constexpr int kBlockHeld = kGlobalHeld<Real, kMany, kPlain> < 16 ? kGlobalHeld<Real, kMany, kPlain>
-                                                                 : 16;
+constexpr int kBlockHeld =
+    kGlobalHeld<Real, kMany, kPlain> < 16 ? kGlobalHeld<Real, kMany, kPlain> : 16;
 template <class Real>
 int64_t blockHeld(const KuramotoGlobalForward<Real>& op) {
-  if (op.stages > 1) return isPlain(op) ? kBlockHeld<Real, true, true> : kBlockHeld<Real, true, false>;
+  if (op.stages > 1)
+    return isPlain(op) ? kBlockHeld<Real, true, true> : kBlockHeld<Real, true, false>;
   return isPlain(op) ? kBlockHeld<Real, false, true> : kBlockHeld<Real, false, false>;
 }
 
@@ -143,12 +144,13 @@ class GlobalRun {
       const bool isEnd = n == op_.steps;
       if (isRecord) record(states, n / op_.recordEvery - 1);
       if (isEnd || (op_.checkpointEvery > 0 && n % op_.checkpointEvery == 0)) {
-        keep(states, isEnd ? checkpointCount(op_.steps, op_.checkpointEvery) - 1
-                           : n / op_.checkpointEvery);
+        keep(states,
+             isEnd ? checkpointCount(op_.steps, op_.checkpointEvery) - 1 : n / op_.checkpointEvery);
       }
       FixedSum total;
       const bool isOrder = isRecord && (op_.recordR || op_.recordPsi);
-      if (!isEnd || (isOrder && !isWeighted())) total = team_.total(sums);
+      const bool isPulled = !isEnd && !scratch_.givenPulls;
+      if (isPulled || (isOrder && !isWeighted())) total = team_.total(sums);
       if (isOrder) recordOrder(states, n / op_.recordEvery - 1, total);
       if (isEnd) break;
       if (!kPlain && scratch_.noise) drawNoise(n);
@@ -194,10 +196,15 @@ class GlobalRun {
     const int64_t stages = kMany ? op_.stages : 1;
 #pragma unroll 1
     for (int64_t stage = 0; stage < stages; ++stage) {
-      if (stage > 0) total = team_.total(sums);
-      const Circle<Real> sum = fromFixed<Real>(total, 1 / scale_);
+      const int64_t at = ((n * stages + stage) * op_.batch + place_.system) * 2;
+      Circle<Real> sum;
+      if (scratch_.givenPulls) {
+        sum = {scratch_.givenPulls[at], scratch_.givenPulls[at + 1]};
+      } else {
+        if (stage > 0) total = team_.total(sums);
+        sum = fromFixed<Real>(total, 1 / scale_);
+      }
       if (op_.pulls && team_.isLeader()) {
-        const int64_t at = ((n * stages + stage) * op_.batch + place_.system) * 2;
         op_.pulls[at] = sum.sine;
         op_.pulls[at + 1] = sum.cosine;
       }
@@ -241,8 +248,8 @@ class GlobalRun {
   // To the next stage.
   __device__ __forceinline__ void moveOn(int64_t i, int64_t stage, State& state, Real rate) const {
     const Real free = Real(freeRate(op_, place_.node + i, place_.row + i));
-    const Phase<Real> phase = stagePhase(clock_, op_.stages, stage + 1, state.start,
-                                         disturbed(i, rate + free));
+    const Phase<Real> phase =
+        stagePhase(clock_, op_.stages, stage + 1, state.start, disturbed(i, rate + free));
     state.here = circleOfPhase<Real>(phase);
     state.setStage(phase);
   }
@@ -271,9 +278,8 @@ class GlobalRun {
   __device__ __forceinline__ void record(States& states, int64_t number) {
     if (!op_.recordPhases) return;
     const int64_t begin = place_.recordRow + number * op_.oscillators;
-    each(states, [&](int64_t i, State& state) {
-      op_.recordPhases[begin + i] = radiansOf(state.start);
-    });
+    each(states,
+         [&](int64_t i, State& state) { op_.recordPhases[begin + i] = radiansOf(state.start); });
   }
   // Without precisions the stage's total is the order parameter's.
   template <class States>
@@ -281,8 +287,7 @@ class GlobalRun {
     const double scale = circleScale<Real>(double(place_.count), false);
     if (isWeighted()) {
       FixedSum own;
-      each(states,
-           [&](int64_t, State& state) { own = own + toFixed<false>(state.here, scale); });
+      each(states, [&](int64_t, State& state) { own = own + toFixed<false>(state.here, scale); });
       total = team_.total(own);
     }
     if (!team_.isLeader()) return;

@@ -1,10 +1,11 @@
 // The adjoint of the steps of Kuramoto oscillators all to all. Windows of steps are run again from
-// their checkpoints, which keeps the phases before each step and the totals T of each stage; then a
-// team of threads goes back through the window, with one sum over all oscillators a stage. These
-// sums are of pieces of 1024 oscillators, added in an order that N fixes, so gradients do not
-// depend on the launch. Floor of a stage, float32: 50 to 70 bytes an oscillator (phase, adjoint and
-// the sums asked for, read and written) from the level-2 cache, at 5.5 TB/s 10 µs for 10^6, and a
-// grid barrier; in all some 6 forward steps. Not run on a GPU yet.
+// their checkpoints, which keeps the phases before each step and the totals T of each stage (where
+// these are given, nothing is summed again); then a team of threads goes back through the window,
+// with one sum over all oscillators a stage. These sums are of pieces of 1024 oscillators, added in
+// an order that N fixes, so gradients do not depend on the launch. Floor of a stage, float32: 50 to
+// 70 bytes an oscillator (phase, adjoint and the sums asked for, read and written) from the level-2
+// cache, at 5.5 TB/s 10 µs for 10^6, and a grid barrier; in all some 6 forward steps. Not run on a
+// GPU yet.
 #include "cuda/kuramoto_global.cuh"
 #include "cuda/kuramoto_global_plan.h"
 #include "cuda/kuramoto_gradients.cuh"
@@ -28,7 +29,7 @@ struct AdjointTask {
   Real* stepDrive;           // (window, rows, N), null without
   Circle<Real>* partial;     // (2, pieces of all systems)
   int64_t partialLength;
-  int64_t system;            // of a grid
+  int64_t system;  // of a grid
 };
 
 template <class Real, class Team>
@@ -61,10 +62,12 @@ class AdjointRun {
         flow = {Real(sum.sine), Real(sum.cosine)};
       }
     }
-    forOwnPieces([&](int64_t i) {
-      const int64_t row = place_.row + i;
-      t_.sums.adjoint[row] = t_.next[row] + finish(i, 0, 0, flow);
-    }, [](int64_t) {});
+    forOwnPieces(
+        [&](int64_t i) {
+          const int64_t row = place_.row + i;
+          t_.sums.adjoint[row] = t_.next[row] + finish(i, 0, 0, flow);
+        },
+        [](int64_t) {});
   }
 
  private:
@@ -205,8 +208,8 @@ class AdjointRun {
       const Real psi = t_.psi[place_.system * t_.window.steps + n];
       const Circle<Real> mean = circleOfPhase<Real>(phaseOf<Real>(double(psi)));
       const Circle<Real> here = circleOfPhase<Real>(phaseAt(i, n + 1, 0));
-      gradient += gradOfOrder(op_.gradRecordR[place_.system * records + record], mean, here,
-                              place_.count);
+      gradient +=
+          gradOfOrder(op_.gradRecordR[place_.system * records + record], mean, here, place_.count);
     }
     return gradient;
   }
@@ -224,7 +227,7 @@ class AdjointRun {
 };
 
 template <class Real>
-__global__ void __launch_bounds__(TeamTuning::mostThreads)
+__global__ void __launch_bounds__(TeamTuning::mostThreads, 1)
     adjointBlockKernel(const __grid_constant__ AdjointTask<Real> task) {
   Team<false> team(nullptr);
   for (int64_t system = blockIdx.x; system < task.op.batch; system += gridDim.x) {
@@ -234,7 +237,7 @@ __global__ void __launch_bounds__(TeamTuning::mostThreads)
   }
 }
 template <class Real>
-__global__ void __launch_bounds__(TeamTuning::mostThreads)
+__global__ void __launch_bounds__(TeamTuning::mostThreads, 1)
     adjointGridKernel(const __grid_constant__ AdjointTask<Real> task) {
   Team<true> team(nullptr);
   AdjointRun<Real, Team<true>> run(task, placeOf(task.op, task.system), team);
@@ -292,7 +295,7 @@ void runGlobalBackward(const KuramotoGlobalBackward<Real>& op, const GlobalPlan&
   const Workspace<double> sums(context, op.precision ? precisionSums(op) : 0);
   const Workspace<Real> bases(context, hasBases(op) ? n : 0);
   const Workspace<int32_t> phases(context, (longest + 1) * count * kPhaseWords<Real>);
-  const Workspace<Real> pulls(context, longest * op.stages * op.batch * 2);
+  const Workspace<Real> pulls(context, op.pulls ? 0 : longest * op.stages * op.batch * 2);
   const Workspace<Real> psi(context, op.gradRecordR ? op.batch * longest : 0);
   const Workspace<Phase<Real>> stagePhases(context, (op.stages - 1) * count);
   const Workspace<Real> next(context, count), rates(context, count);
@@ -321,14 +324,16 @@ void runGlobalBackward(const KuramotoGlobalBackward<Real>& op, const GlobalPlan&
         op, task.window, {phases.data(), (steps + 1) * count * kPhaseWords<Real>});
     run.bankStart = op.bankStart;
     run.timeSteps = op.timeSteps;
-    run.pulls = {pulls.data(), steps * op.stages * op.batch * 2};
+    const int64_t stepPulls = op.stages * op.batch * 2;
+    const Real* const given = op.pulls ? op.pulls.data + task.window.begin * stepPulls : nullptr;
+    if (!given) run.pulls = {pulls.data(), steps * stepPulls};
     if (op.gradRecordR) {
       run.recordEvery = 1;
       run.recordPsi = {psi.data(), op.batch * steps};
     }
-    runGlobal(run, plan, context);
+    runGlobal(run, plan, given, context);
     task.phases = phases.data();
-    task.pulls = pulls.data();
+    task.pulls = given ? given : pulls.data();
     task.psi = psi.data();
     launchAdjoint(task, plan, context);
     for (int64_t step = 0; wantsSteps && step < steps; ++step) {

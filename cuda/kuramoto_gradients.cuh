@@ -51,7 +51,7 @@ HOST_DEVICE Real gradOfMagnitude(Real weight, Real gradient) {
 }
 
 struct KuramotoGradientTuning {
-  static constexpr int threads = 256;  // fixes the order of sums
+  static constexpr int threads = 256;         // fixes the order of sums
   static constexpr int64_t leastWindow = 16;  // steps between two recomputations
 };
 

@@ -12,8 +12,8 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct NetworkTuning {
-  static constexpr int threads = 256;              // not measured
-  static constexpr int64_t recordChunk = 8192;     // oscillators of a block that sums circles
+  static constexpr int threads = 256;           // not measured
+  static constexpr int64_t recordChunk = 8192;  // oscillators of a block that sums circles
 };
 
 // ---- arrays of circles ----
@@ -74,8 +74,8 @@ struct NetworkState {
   const unsigned long long* greatestStep;
   Phase<Real>*start, *stage;  // before the step, and of the stage; one array for one stage
   Phase<Real>* drift;
-  Real* sum;                  // weighted rates of the stages before; null for one stage
-  const Real* bases;          // (N): s / Z
+  Real* sum;          // weighted rates of the stages before; null for one stage
+  const Real* bases;  // (N): s / Z
 };
 
 // A group of kWidth lanes' oscillator.
@@ -266,8 +266,14 @@ class NetworkRunner {
         sum_(context, system.stages > 1 ? count_ : 0),
         circles_(context, 2 * Layout::kParts * count_),
         orders_(context, hasOrders() ? 2 * records_ * system.batch : 0) {
-    state_ = {system, run, greatestStep_.data(), start_.data(),
-              system.stages > 1 ? stage_.data() : start_.data(), drift_.data(), sum_.data(), bases};
+    state_ = {system,
+              run,
+              greatestStep_.data(),
+              start_.data(),
+              system.stages > 1 ? stage_.data() : start_.data(),
+              drift_.data(),
+              sum_.data(),
+              bases};
   }
 
   void run(const Real* givenPulls = nullptr) {
@@ -323,8 +329,8 @@ class NetworkRunner {
   void record(int64_t number) {
     const int64_t n = system_.oscillators;
     if (hasOrders()) {
-      sumCircles<Real>(start_.data(), system_.batch, n,
-                       orders_.data() + 2 * number * system_.batch, context_);
+      sumCircles<Real>(start_.data(), system_.batch, n, orders_.data() + 2 * number * system_.batch,
+                       context_);
     }
     if (!run_.recordPhases) return;
     launchRows<1>(writeRadiansKernel<Real>, count_, context_,
@@ -335,8 +341,8 @@ class NetworkRunner {
     const int64_t n = system_.oscillators;
     if (hasOrders()) {
       launchRows<1>(writeOrdersKernel<Real>, records_ * system_.batch, context_,
-                    static_cast<const unsigned long long*>(orders_.data()), records_,
-                    system_.batch, n, run_);
+                    static_cast<const unsigned long long*>(orders_.data()), records_, system_.batch,
+                    n, run_);
     }
     if (run_.finalState) copyPhases(run_.finalState.data);
     if (!run_.finalPhases) return;

@@ -16,13 +16,13 @@ struct NetworkAdjoint {
   KuramotoGradients<Real> gradients;
   AdjointSums<Real> sums;
   StepWindow window;
-  const Real* bases;         // (N): s / Z
-  const Phase<Real>* phases;  // (window + 1, batch, N)
-  const Real* pulls;         // (window, stages, 2, batch, N)
+  const Real* bases;                 // (N): s / Z
+  const Phase<Real>* phases;         // (window + 1, batch, N)
+  const Real* pulls;                 // (window, stages, 2, batch, N)
   const unsigned long long* orders;  // (window + 1, batch, 2): Σ e^{iθ}; null without gradRecordR
-  Phase<Real>* stagePhases;  // (stages - 1, batch, N)
-  Real *next, *rates;        // the adjoint before the step, on its way; a of the stage
-  Real* stepDrive;           // (window, batch, N), null without
+  Phase<Real>* stagePhases;          // (stages - 1, batch, N)
+  Real *next, *rates;                // the adjoint before the step, on its way; a of the stage
+  Real* stepDrive;                   // (window, batch, N), null without
 };
 
 // A stage of the window.
@@ -241,10 +241,9 @@ class NetworkBackward {
   // The window's phases and pulls.
   void runAgain() {
     const StepWindow window = adjoint_.window;
-    const auto run = windowRun<Forward>(
-        op_, window,
-        {reinterpret_cast<int32_t*>(phases_.data()),
-         (window.steps + 1) * count_ * kPhaseWords<Real>});
+    const auto run = windowRun<Forward>(op_, window,
+                                        {reinterpret_cast<int32_t*>(phases_.data()),
+                                         (window.steps + 1) * count_ * kPhaseWords<Real>});
     KuramotoRun<Real> outputs = run;
     const int64_t stageLength = 2 * count_;
     const Real* const given =
@@ -274,16 +273,16 @@ class NetworkBackward {
     AdjointStage behind = {-1, 0};
     Layout source = {nullptr, count_};
     for (int64_t at = all - 1; at >= -1; --at) {
-      const AdjointStage here = at < 0 ? AdjointStage{-1, 0} : AdjointStage{at / stages, at % stages};
+      const AdjointStage here =
+          at < 0 ? AdjointStage{-1, 0} : AdjointStage{at / stages, at % stages};
       const int64_t number = max(int64_t(0), keeps ? at : at % 2);
       const Layout target = slot(flows_.data(), number);
       const Layout sources = slot(sources_.data(), keeps ? number : 0);
       if (behind.n < 0) {
         pass(GivenPulls<Real>{nullptr, 0}, target, sources, behind, here);
       } else {
-        graph_.flowed(source, op_.batch, context_, [&](const auto& puller) {
-          pass(puller, target, sources, behind, here);
-        });
+        graph_.flowed(source, op_.batch, context_,
+                      [&](const auto& puller) { pass(puller, target, sources, behind, here); });
       }
       if (at >= 0) graph_.endStage(target, sources, context_);
       behind = here;

@@ -8,7 +8,7 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct KuramotoPrepareTuning {
-  static constexpr int threads = 256;           // fixes the order of sums
+  static constexpr int threads = 256;  // fixes the order of sums
   static constexpr int64_t mostBlocks = 1024;
 };
 

@@ -8,10 +8,10 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct PullTuning {
-  static constexpr double fewEdges = 12;        // of a row on average, for one lane; not measured
-  static constexpr double manyEdges = 96;       // from which a warp takes it; not measured
-  static constexpr int64_t direct = 32;         // neighbours on a side summed one by one
-  static constexpr int chunk = 256;             // of prefix sums; fixes their order
+  static constexpr double fewEdges = 12;   // of a row on average, for one lane; not measured
+  static constexpr double manyEdges = 96;  // from which a warp takes it; not measured
+  static constexpr int64_t direct = 32;    // neighbours on a side summed one by one
+  static constexpr int chunk = 256;        // of prefix sums; fixes their order
 };
 
 // ---- rows ----
@@ -107,8 +107,8 @@ __device__ inline Circle<double> blockPrefix(Circle<double> value) {
 // within[row] = prefix sums that begin anew with each chunk; totals (batch, chunks) of chunks.
 template <class Real>
 __global__ void __launch_bounds__(PullTuning::chunk)
-    chunkPrefixKernel(const Circle<Real>* source, int64_t n, int64_t chunks,
-                      Circle<double>* within, Circle<double>* totals) {
+    chunkPrefixKernel(const Circle<Real>* source, int64_t n, int64_t chunks, Circle<double>* within,
+                      Circle<double>* totals) {
   const int64_t b = blockIdx.x / chunks, chunk = blockIdx.x % chunks;
   const int64_t i = chunk * PullTuning::chunk + threadIdx.x;
   Circle<double> value = {0, 0};

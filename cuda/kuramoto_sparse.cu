@@ -174,8 +174,8 @@ class SparseGraph {
     }
   }
   template <class Use>
-  void pull(const EdgeRows<Real>& rows, const Circle<Real>* source, int64_t batch,
-            Context& context, const Use& use) const {
+  void pull(const EdgeRows<Real>& rows, const Circle<Real>* source, int64_t batch, Context& context,
+            const Use& use) const {
     if (isRing()) return pullRing(source, batch, n(), neighbours_, context, use);
     withWidth([&](auto width) { use(RowPuller<Real, decltype(width)::value>{rows, source}); });
   }

@@ -9,8 +9,8 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct TeamTuning {
-  static constexpr int mostThreads = 384;    // of a block: 168 registers each; not measured
-  static constexpr int pieceRows = 32;       // a warp sums a piece: as many oscillators a lane
+  static constexpr int mostThreads = 384;  // of a block: 168 registers each; not measured
+  static constexpr int pieceRows = 32;     // a warp sums a piece: as many oscillators a lane
   static constexpr int piece = kWarp * pieceRows;
   static constexpr int slots = 256;          // partial sums of pieces are combined by as many
   static constexpr int64_t slotStride = 16;  // 8-byte words: sums of a grid, a sector apart
@@ -70,8 +70,7 @@ class Team {
   // that the number of pieces fixes. `partial` may be used again two turns later.
   template <class Real>
   __device__ Circle<double> pieceTotal(const Circle<Real>* partial, int64_t pieces) const {
-    Circle<double>* const slots =
-        sharedMemory<Circle<double>>(kWarp * int64_t(sizeof(FixedSum)));
+    Circle<double>* const slots = sharedMemory<Circle<double>>(kWarp * int64_t(sizeof(FixedSum)));
     wait();
     constexpr int kSlots = TeamTuning::slots;
     for (int slot = int(threadIdx.x); slot < kSlots; slot += int(blockDim.x)) {

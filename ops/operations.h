@@ -15,7 +15,6 @@
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_dense.h"
-#include "ops/kuramoto_sparse.h"
 #include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
@@ -28,6 +27,7 @@
 #include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
 #include "ops/kuramoto_velocity.h"
+#include "ops/kuramoto_sparse.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
 #include "ops/operation.h"
@@ -61,7 +61,6 @@ using Operations = OperationList<
     KuramotoDenseForward, KuramotoDenseBackward,
     KuramotoSparseForward, KuramotoSparseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
-    KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,

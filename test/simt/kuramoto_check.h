@@ -3,8 +3,8 @@
 
 #include <cstdio>
 
-#include "cuda/launch.cuh"
 #include "cuda/kuramoto.cuh"
+#include "cuda/launch.cuh"
 #include "test/simt/kuramoto_reference.h"
 
 namespace entrain::test {
@@ -91,7 +91,8 @@ inline Numbers randomNumbers(int64_t count, double low, double high, uint32_t se
   Numbers numbers;
   for (int64_t i = 0; i < count; ++i) {
     const PhiloxWords words = randomWords({seed, 7, 1}, i);
-    numbers.push_back(double(float(low + (high - low) * uniformOf(words.words[0], words.words[1]))));
+    numbers.push_back(
+        double(float(low + (high - low) * uniformOf(words.words[0], words.words[1]))));
   }
   return numbers;
 }

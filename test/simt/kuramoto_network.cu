@@ -25,7 +25,8 @@ struct Rows {
 // Random rows with edges to oneself and repeated ones; `share` of all pairs.
 Rows makeRows(KuramotoProblem& p, double share) {
   const int64_t n = p.oscillators;
-  const Numbers draws = randomNumbers(n * n, 0, 1, 21), weights = randomNumbers(2 * n * n, -1, 2, 22);
+  const Numbers draws = randomNumbers(n * n, 0, 1, 21),
+                weights = randomNumbers(2 * n * n, -1, 2, 22);
   Rows rows;
   p.adjacency.assign(size_t(n * n), 0);
   rows.pointer.push_back(0);
@@ -111,8 +112,8 @@ void testDense(const ProblemOptions& options) {
         op.adjacency = adjacency.input();
         if constexpr (requires { op.gradAdjacency; }) op.gradAdjacency = gradient.view();
       });
-  compare("dense " + nameOf(options), "gradAdjacency", gradient.read(),
-          differences(p, p.adjacency), kGradientBound<Real>);
+  compare("dense " + nameOf(options), "gradAdjacency", gradient.read(), differences(p, p.adjacency),
+          kGradientBound<Real>);
 }
 
 template <class Real>

@@ -117,6 +117,37 @@ function kuramotoGlobal(scale: number, backward: boolean): Record<string, Given>
       }
 }
 
+function kuramotoNetwork(
+  scale: number,
+  backward: boolean,
+  graph: (oscillators: number) => Record<string, Given>,
+): Record<string, Given> {
+  const { bankStart: _, timeSteps: __, ...shared } = kuramotoGlobal(1, backward)
+  const [batch, oscillators, steps, stages] = [2, Math.min(5 * scale, 300), 4, 2]
+  const resized = Object.entries(shared).map(([name, given]) => {
+    if (typeof given !== 'object' || given === null || given.length % 5 > 0) return [name, given]
+    return [name, { ...given, length: (given.length / 5) * oscillators }]
+  })
+  return {
+    ...Object.fromEntries(resized),
+    ...graph(oscillators),
+    oscillators,
+    pulls: real(steps * stages * 2 * batch * oscillators),
+  }
+}
+
+const dense = (backward: boolean) => (oscillators: number) => ({
+  adjacency: real(oscillators ** 2),
+  halfAdjacency: null,
+  ...(backward ? { gradAdjacency: real(oscillators ** 2) } : {}),
+})
+// Row pointers and edges cannot be drawn at random, so the rows are rings; graphs in rows are in
+// test/kuramoto-network.test.ts.
+const ring = (backward: boolean) => () => ({
+  ...{ rowPointer: null, column: null, weight: null, neighbours: 2 },
+  ...(backward ? { sourcePointer: null, source: null, sourceEdge: null, gradWeight: null } : {}),
+})
+
 function blockDiagonal(scale: number, backward: boolean): Record<string, Given> {
   const [rows, planes, heads, size] = [3 * scale, 2, 2, 3]
   const whole = rows * planes * heads * size
@@ -574,6 +605,26 @@ export const operationTable: Readonly<Record<string, Row>> = {
   kuramotoGlobalBackward: {
     call: (scale) => kuramotoGlobal(scale, true),
     values: kuramotoValues,
+    unbounded: ['firstStep'],
+  },
+  kuramotoDenseForward: {
+    call: (scale) => kuramotoNetwork(scale, false, dense(false)),
+    values: kuramotoValues,
+    unbounded: ['firstStep'],
+  },
+  kuramotoDenseBackward: {
+    call: (scale) => kuramotoNetwork(scale, true, dense(true)),
+    values: kuramotoValues,
+    unbounded: ['firstStep'],
+  },
+  kuramotoSparseForward: {
+    call: (scale) => kuramotoNetwork(scale, false, ring(false)),
+    values: [...kuramotoValues, 'neighbours'],
+    unbounded: ['firstStep'],
+  },
+  kuramotoSparseBackward: {
+    call: (scale) => kuramotoNetwork(scale, true, ring(true)),
+    values: [...kuramotoValues, 'neighbours'],
     unbounded: ['firstStep'],
   },
   gradientNormPart: {
