@@ -124,8 +124,7 @@ class KuramotoAdjoint {
         // The last step is computed for its pulls only.
         if (n + 1 < end || pulls) stepper.step(n, record);
       }
-      runSteps({first, end, phases,
-                grad_.pulls ? grad_.pulls.data + first * pullLength : pulls});
+      runSteps({first, end, phases, grad_.pulls ? grad_.pulls.data + first * pullLength : pulls});
     }
   }
 
@@ -197,21 +196,22 @@ class KuramotoAdjoint {
     Real* const sums = (single ? lambda_ : before_) + row;
     Real* const lambda = stage == 0 && !single ? lambda_ + row : nullptr;
     Real* const mus = single ? nullptr : mu_ + row;
-    forEachVector<Real>(end - begin, [&](int64_t i, auto access) __attribute__((always_inline)) {
-      const auto circle = circleOfPhase<Lanes>(loadPhases<Real>(access, phases + i));
-      const Circle<Lanes> gradSource = {load(sines + i), load(cosines + i)};
-      Lanes mu = gradSourcePhase(circle, gradSource);
-      if (precision) mu = mu * access.load(precision + i);
-      mu = mu + access.load(slopes + i);
-      if (precisionSums) {
-        const Lanes share = gradSourcePrecision(circle, gradSource);
-        access.store(precisionSums + i, access.load(precisionSums + i) + share);
-      }
-      const Lanes sum = access.load(sums + i) + mu;
-      access.store(sums + i, sum);
-      if (lambda) access.store(lambda + i, sum);
-      if (mus) access.store(mus + i, mu);
-    });
+    forEachVector<Real>(
+        end - begin, [&](int64_t i, auto access) __attribute__((always_inline)) {
+          const auto circle = circleOfPhase<Lanes>(loadPhases<Real>(access, phases + i));
+          const Circle<Lanes> gradSource = {load(sines + i), load(cosines + i)};
+          Lanes mu = gradSourcePhase(circle, gradSource);
+          if (precision) mu = mu * access.load(precision + i);
+          mu = mu + access.load(slopes + i);
+          if (precisionSums) {
+            const Lanes share = gradSourcePrecision(circle, gradSource);
+            access.store(precisionSums + i, access.load(precisionSums + i) + share);
+          }
+          const Lanes sum = access.load(sums + i) + mu;
+          access.store(sums + i, sum);
+          if (lambda) access.store(lambda + i, sum);
+          if (mus) access.store(mus + i, mu);
+        });
   }
 
   // The phases of the stages of step n, as the run had them.
@@ -224,8 +224,7 @@ class KuramotoAdjoint {
                   noise_ + row);
     }
     for (int64_t stage = 0; stage + 1 < op_.stages; ++stage) {
-      const Lanes reach(
-          Real(stageReach(op_.stages, stage + 1) * op_.timeStep * kTurnsPerRadian));
+      const Lanes reach(Real(stageReach(op_.stages, stage + 1) * op_.timeStep * kTurnsPerRadian));
       const Lanes coupling(c_.couplingOf(b)), noiseScale(Real(c_.noiseScale));
       const Real* const pulls = pullsOf(segment, n, stage) + row;
       const Phase* const phases = phasesOf(segment, n, stage) + row;
@@ -241,9 +240,9 @@ class KuramotoAdjoint {
         if (drive) velocity = velocity + access.load(drive + begin + i);
         velocity = velocity + access.load(c_.ratesOf(b) + begin + i);
         if (noise_) velocity = fma(noiseScale, access.load(noise_ + row + i), velocity);
-        storePhases<Real>(access, next + i,
-                          wrappingSum(loadPhases<Real>(access, starts + i),
-                                      phaseStep(velocity * reach)));
+        storePhases<Real>(
+            access, next + i,
+            wrappingSum(loadPhases<Real>(access, starts + i), phaseStep(velocity * reach)));
       });
     }
   }
@@ -278,31 +277,32 @@ class KuramotoAdjoint {
     const auto add = [](auto access, Real* sums, int64_t i, Lanes x) {
       if (sums) access.store(sums + i, access.load(sums + i) + x);
     };
-    forEachVector<Real>(end - begin, [&](int64_t i, auto access) __attribute__((always_inline)) {
-      const Lanes after = access.load(lambda + i);
-      Lanes adjoint = weight * after;
-      if (!last) adjoint = fma(reach, access.load(mus + i), adjoint);
-      if (starts) access.store(before + i, after);
-      const PhaseLanes phase = loadPhases<Real>(access, phases + i);
-      const auto circle = circleOfPhase<Lanes>(phase);
-      const auto here = lagged ? circleOfPhase<Lanes>(wrappingSum(phase, lag)) : circle;
-      const Circle<Lanes> pull = {access.load(pulls + i), access.load(pulls + planeLength + i)};
-      const Lanes strength = coupling * access.load(strengths + i);
-      const Lanes slope = adjoint * coupledRateSlope(strength, here, pull);
-      access.store(slopes + i, slope);
-      const auto g = gradPull(adjoint, strength, here);
-      store(sines + i, g.sine);
-      store(cosines + i, g.cosine);
-      if (keeps) {
-        const Lanes p = precision ? access.load(precision + i) : Lanes(Real(1));
-        store(xSines + i, p * circle.sine);
-        store(xCosines + i, p * circle.cosine);
-      }
-      add(access, rateSums, i, adjoint);
-      add(access, pullSums, i, coupledRate(adjoint, here, pull));
-      add(access, lagSums, i, slope);
-      add(access, driveSums, i, adjoint);
-    });
+    forEachVector<Real>(
+        end - begin, [&](int64_t i, auto access) __attribute__((always_inline)) {
+          const Lanes after = access.load(lambda + i);
+          Lanes adjoint = weight * after;
+          if (!last) adjoint = fma(reach, access.load(mus + i), adjoint);
+          if (starts) access.store(before + i, after);
+          const PhaseLanes phase = loadPhases<Real>(access, phases + i);
+          const auto circle = circleOfPhase<Lanes>(phase);
+          const auto here = lagged ? circleOfPhase<Lanes>(wrappingSum(phase, lag)) : circle;
+          const Circle<Lanes> pull = {access.load(pulls + i), access.load(pulls + planeLength + i)};
+          const Lanes strength = coupling * access.load(strengths + i);
+          const Lanes slope = adjoint * coupledRateSlope(strength, here, pull);
+          access.store(slopes + i, slope);
+          const auto g = gradPull(adjoint, strength, here);
+          store(sines + i, g.sine);
+          store(cosines + i, g.cosine);
+          if (keeps) {
+            const Lanes p = precision ? access.load(precision + i) : Lanes(Real(1));
+            store(xSines + i, p * circle.sine);
+            store(xCosines + i, p * circle.cosine);
+          }
+          add(access, rateSums, i, adjoint);
+          add(access, pullSums, i, coupledRate(adjoint, here, pull));
+          add(access, lagSums, i, slope);
+          add(access, driveSums, i, adjoint);
+        });
   }
 
   // Adds the gradients of the record that was made after `done` steps, at the phases of then.
@@ -333,8 +333,7 @@ class KuramotoAdjoint {
           sum.sine += access.keep(circle.sine);
           sum.cosine += access.keep(circle.cosine);
         });
-        orders_[block * op_.batch + b] = {double(sumLanes(sum.sine)),
-                                          double(sumLanes(sum.cosine))};
+        orders_[block * op_.batch + b] = {double(sumLanes(sum.sine)), double(sumLanes(sum.cosine))};
       }
     });
     for (int64_t b = 0; b < op_.batch; ++b) {
@@ -345,16 +344,14 @@ class KuramotoAdjoint {
       }
       const double length = squareRoot(fma(sum.sine, sum.sine, sum.cosine * sum.cosine));
       if (length == 0) continue;
-      const double scale =
-          double(grad_.gradRecordR[b * records + record]) / (length * double(n_));
+      const double scale = double(grad_.gradRecordR[b * records + record]) / (length * double(n_));
       const Circle<Lanes> direction = {Lanes(Real(sum.sine * scale)),
                                        Lanes(Real(sum.cosine * scale))};
       context_.forRange(n_, 16384, [&](int64_t begin, int64_t end) {
         forEachVector<Real>(end - begin, [&](int64_t at, auto access) {
           const int64_t i = b * n_ + begin + at;
           const auto circle = circleOfPhase<Lanes>(loadPhases<Real>(access, phases + i));
-          access.store(lambda_ + i,
-                       access.load(lambda_ + i) + gradSourcePhase(circle, direction));
+          access.store(lambda_ + i, access.load(lambda_ + i) + gradSourcePhase(circle, direction));
         });
       });
     }

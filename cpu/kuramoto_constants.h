@@ -10,18 +10,18 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 template <class Real>
 struct KuramotoConstants {
   int64_t batch, oscillators, stages;
-  int64_t rateRows;              // 1, or batch where the rates differ
-  const Real* rates;             // (rateRows, N): ω + u of drives that stay
-  const Integer<Real>* drifts;   // (rateRows, N)
-  const Real* unitStrengths;     // (N): s / Z
-  const Real* inverseDegrees;    // (N): 1 / Z_i; null where Z is one number
-  const Real* couplings;         // (1) or (batch)
-  int64_t couplingStride;        // 0 or 1
-  const Real* precision;         // (N) or null
-  Integer<Real> lag;             // alpha, a phase
+  int64_t rateRows;             // 1, or batch where the rates differ
+  const Real* rates;            // (rateRows, N): ω + u of drives that stay
+  const Integer<Real>* drifts;  // (rateRows, N)
+  const Real* unitStrengths;    // (N): s / Z
+  const Real* inverseDegrees;   // (N): 1 / Z_i; null where Z is one number
+  const Real* couplings;        // (1) or (batch)
+  int64_t couplingStride;       // 0 or 1
+  const Real* precision;        // (N) or null
+  Integer<Real> lag;            // alpha, a phase
   bool lagged;
-  int shift;                     // of the drifts
-  double timeStep, noiseScale;   // √(2 D / dt)
+  int shift;                    // of the drifts
+  double timeStep, noiseScale;  // √(2 D / dt)
 
   HOST_DEVICE const Real* ratesOf(int64_t b) const {
     return rates + (rateRows == 1 ? 0 : b * oscillators);

@@ -134,8 +134,8 @@ class DenseGraph {
     return panels;
   }
 
-  void product(const Real* panels, const Real* sources, int64_t begin, int64_t end,
-               bool transposed, Planes<Real> planes, Real* scratch) const {
+  void product(const Real* panels, const Real* sources, int64_t begin, int64_t end, bool transposed,
+               Planes<Real> planes, Real* scratch) const {
     if (!packs_) {
       productInPlace(sources, begin, end, transposed, planes);
       return;
@@ -158,7 +158,9 @@ class DenseGraph {
                       Planes<Real> planes) const {
     const ThinMatrix<Real, Storage> matrix = {a_, n_, stride_};
     for (int64_t first = 0; first < 2 * batch_;) {
-      const auto output = [&](int64_t c) { return planes.of(int((first + c) % 2), (first + c) / 2); };
+      const auto output = [&](int64_t c) {
+        return planes.of(int((first + c) % 2), (first + c) / 2);
+      };
       const Real* const from = sources + first * stride_;
       const int64_t left = 2 * batch_ - first;
       const auto some = [&](auto count) {

@@ -80,8 +80,7 @@ HOST_DEVICE void gatherPairs(const float* sources, const int32_t* columns, int64
   int64_t e = begin;
   for (; e + 2 * kSums <= end; e += 2 * kSums) {
     unroll<kSums>([&](auto k) __attribute__((always_inline)) {
-      sums[k.value] =
-          multiplyAdd(weights(e + 2 * k.value), pairs(e + 2 * k.value), sums[k.value]);
+      sums[k.value] = multiplyAdd(weights(e + 2 * k.value), pairs(e + 2 * k.value), sums[k.value]);
     });
   }
   for (; e + 2 <= end; e += 2) sums[0] = multiplyAdd(weights(e), pairs(e), sums[0]);
@@ -134,42 +133,36 @@ void gatherRows(const Real* sources, int64_t stride, const int32_t* rowPointer,
   const int64_t bytes = stride * int64_t(sizeof(Real));
   for (int64_t i = begin; i < end; ++i, output += stride) {
     const int64_t first = rowPointer[i], last = rowPointer[i + 1];
-    const auto weights = [&](int64_t e) __attribute__((always_inline)) { return weightOf(e, i); };
     if (bytes == 8) {
       if constexpr (sizeof(Real) == 4) {
-        gatherPairs(sources, columns, first, last, weights, output);
+        gatherPairs(sources, columns, first, last, weightOf, output);
       }
     } else if (bytes == 16) {
-      gatherPacks<16, 1>(sources, stride, columns, first, last, weights, output);
+      gatherPacks<16, 1>(sources, stride, columns, first, last, weightOf, output);
     } else if (bytes == 32 && kVectorBytes > 16) {
-      gatherPacks<kVectorBytes < 32 ? 16 : 32, 1>(sources, stride, columns, first, last, weights,
-                                                  output);
+      gatherPacks <
+          kVectorBytes<32 ? 16 : 32, 1>(sources, stride, columns, first, last, weightOf, output);
     } else {
       int64_t at = 0;
       for (; at + 4 * kLanes <= stride; at += 4 * kLanes) {
-        gatherPacks<kVectorBytes, 4>(sources + at, stride, columns, first, last, weights,
+        gatherPacks<kVectorBytes, 4>(sources + at, stride, columns, first, last, weightOf,
                                      output + at);
       }
       for (; at < stride; at += kLanes) {
-        gatherPacks<kVectorBytes, 1>(sources + at, stride, columns, first, last, weights,
+        gatherPacks<kVectorBytes, 1>(sources + at, stride, columns, first, last, weightOf,
                                      output + at);
       }
     }
   }
 }
 
-// Calls function(weightOf) with the weight of edge e of row i; edges to oneself weigh 0.
+// Calls function(weightOf) with the weight of an edge: 1 where there are no weights.
 template <class Real, class Function>
-HOST_DEVICE void withWeights(const Real* weights, const int32_t* columns, bool selfEdges,
-                             const Function& function) {
-  if (selfEdges) {
-    function([=](int64_t e, int64_t i) {
-      return columns[e] == i ? Real(0) : weights ? weights[e] : Real(1);
-    });
-  } else if (weights) {
-    function([=](int64_t e, int64_t) { return weights[e]; });
+HOST_DEVICE void withWeights(const Real* weights, const Function& function) {
+  if (weights) {
+    function([=](int64_t e) { return weights[e]; });
   } else {
-    function([](int64_t, int64_t) { return Real(1); });
+    function([](int64_t) { return Real(1); });
   }
 }
 

@@ -2,8 +2,8 @@
 // panels of kPanelRows rows (columns, where transposed), widened, its diagonal 0. A panel then
 // streams through the kernel, whose row of sums are registers: element (k, r) broadcast times a
 // vector of columns of the sources.
-// Measured on two Zen 4 cores: 226 of 234 GFLOP/s with A (16 MiB) in the last-level cache; from A as
-// it lies in memory it would be 107 to 165, because rows 2^k apart share a set of L1.
+// Measured on two Zen 4 cores: 226 of 234 GFLOP/s with A (16 MiB) in the last-level cache; from A
+// as it lies in memory it would be 107 to 165, because rows 2^k apart share a set of L1.
 #pragma once
 
 #include "cpu/kernel.h"
@@ -31,10 +31,9 @@ void packPanel(const Storage* a, int64_t n, int64_t panel, bool transposed, Real
     if (transposed) {
       for (int64_t k = 0; k < n; ++k) {
         const Storage* from = a + k * n + first + part;
-        store(packed + k * kPanelRows + part,
-              count >= kLanes ? loadAs<Real>(from)
-              : count > 0     ? loadFirst<Real>(from, count)
-                              : Vector<Real>(Real(0)));
+        store(packed + k * kPanelRows + part, count >= kLanes ? loadAs<Real>(from)
+                                              : count > 0     ? loadFirst<Real>(from, count)
+                                                              : Vector<Real>(Real(0)));
       }
       continue;
     }
@@ -63,13 +62,11 @@ __attribute__((noinline)) void multiplyPanel(const Real* packed, const Real* sou
                                              Real* output) {
   constexpr int kLanes = Vector<Real>::kLanes;
   constexpr int64_t kAhead = 16384 / int64_t(sizeof(Real));  // elements: a good 4000 cycles
-  constexpr int kStepLines = kPanelRows * int(sizeof(Real)) / 64 > 0
-                                 ? kPanelRows * int(sizeof(Real)) / 64
-                                 : 1;
+  constexpr int kStepLines =
+      kPanelRows * int(sizeof(Real)) / 64 > 0 ? kPanelRows * int(sizeof(Real)) / 64 : 1;
   Vector<Real> sums[kPanelRows];
-  unroll<kPanelRows>([&](auto r) __attribute__((always_inline)) {
-    sums[r.value] = Vector<Real>(Real(0));
-  });
+  unroll<kPanelRows>([&](auto r)
+                         __attribute__((always_inline)) { sums[r.value] = Vector<Real>(Real(0)); });
   for (int64_t k = 0; k < n; ++k, packed += kPanelRows, sources += kLanes) {
     unroll<kStepLines>([&](auto line) __attribute__((always_inline)) {
       __builtin_prefetch(packed + kAhead + line.value * (64 / int(sizeof(Real))));

@@ -102,7 +102,8 @@ void sumNeighbours(const RingLayout<Real>& ring, const Real* sources, int64_t be
   addRingRows(ring, sources, begin + 1, k, scratch);
   int64_t leaving = (begin - k + n) % n, entering = (begin + 1 + k) % n;
   for (int64_t i = begin; i < end; ++i) {
-    const Real *const here = rows + i * stride, *const next = rows + (i + 1 < n ? i + 1 : 0) * stride;
+    const Real *const here = rows + i * stride, *const next =
+                                                    rows + (i + 1 < n ? i + 1 : 0) * stride;
     const Real *const old = rows + leaving * stride, *const fresh = rows + entering * stride;
     for (int64_t c = 0; c < stride; ++c) {
       output[(i - begin) * stride + c] = Real(scratch[c]);

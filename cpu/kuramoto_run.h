@@ -58,8 +58,8 @@ class KuramotoRunner {
  private:
   void start() {
     Phase* const phases = stepper_.phases();
-    Phase* const checkpoint = keepsPhases() ? reinterpret_cast<Phase*>(run_.checkpoints.data)
-                                            : nullptr;
+    Phase* const checkpoint =
+        keepsPhases() ? reinterpret_cast<Phase*>(run_.checkpoints.data) : nullptr;
     if (run_.winding) turns_ = context_.workspace<Phase>(count_);
     context_.forRange(count_, kPhaseGrain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {

@@ -17,8 +17,7 @@ void run(const KuramotoSparseBackward<Real>& op, Context& context) {
   SparseGraph<Real> graph(op, context);
   graph.setSources(op.sourcePointer.data, op.source.data, op.sourceEdge.data, context);
   SparseEdges<Real> edges(graph, op.gradWeight, op.oscillators, context);
-  KuramotoAdjoint<Real, SparseGraph<Real>, SparseEdges<Real>>(op, op, graph, edges, context)
-      .run();
+  KuramotoAdjoint<Real, SparseGraph<Real>, SparseEdges<Real>>(op, op, graph, edges, context).run();
 }
 
 EXPORT_KERNELS(KuramotoSparseForward)

@@ -31,6 +31,8 @@ class SparseGraph {
     const int64_t unit = isRing_ && !ring_.direct() ? kRingBlock : Vector<Real>::kLanes;
     rows_ = rows_ < unit ? unit : rows_ / unit * unit;
     if (!isRing_) selfEdges_ = findSelfEdges(context);
+    pullWeight_ = weight_;
+    if (selfEdges_) pullWeight_ = weightsWithoutSelf(context);
   }
   // The transposed graph, its weights brought into the order of its edges.
   void setSources(const int32_t* pointer, const int32_t* source, const int32_t* edge,
@@ -38,11 +40,10 @@ class SparseGraph {
     if (isRing_) return;
     sourcePointer_ = pointer;
     source_ = source;
-    sourceEdge_ = edge;
-    if (!weight_) return;
+    if (!pullWeight_) return;
     Real* const weights = context.workspace<Real>(edges_);
     context.forRange(edges_, kEdgeGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t e = begin; e < end; ++e) weights[e] = weight_[edge[e]];
+      for (int64_t e = begin; e < end; ++e) weights[e] = pullWeight_[edge[e]];
     });
     sourceWeight_ = weights;
   }
@@ -76,7 +77,7 @@ class SparseGraph {
       // Doubles start at a multiple of 64 bytes.
       sumNeighbours(ring_, sources, begin, end, scratch, doublesIn(scratch));
     } else {
-      withWeights(weight_, column_, selfEdges_, [&](auto weightOf) {
+      withWeights(pullWeight_, [&](auto weightOf) {
         gatherRows(sources, stride(), rowPointer_, column_, begin, end, weightOf, scratch);
       });
     }
@@ -88,7 +89,7 @@ class SparseGraph {
       pull(sources, begin, end, planes, scratch);
       return;
     }
-    withWeights(sourceWeight_, source_, selfEdges_, [&](auto weightOf) {
+    withWeights(sourceWeight_, [&](auto weightOf) {
       gatherRows(sources, stride(), sourcePointer_, source_, begin, end, weightOf, scratch);
     });
     planesOfRows(scratch, stride(), 0, columns_, end - begin, planes);
@@ -124,6 +125,18 @@ class SparseGraph {
     });
     return found > 0;
   }
+  // A copy of the weights, 0 for edges to oneself: a test in every gather would cost more.
+  const Real* weightsWithoutSelf(Context& context) const {
+    Real* const weights = context.workspace<Real>(edges_);
+    context.forRange(n_, 4096, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        for (int64_t e = rowPointer_[i]; e < rowPointer_[i + 1]; ++e) {
+          weights[e] = column_[e] == i ? Real(0) : weight_ ? weight_[e] : Real(1);
+        }
+      }
+    });
+    return weights;
+  }
   double* doublesIn(Real* scratch) const {
     Real* const end = scratch + (rows_ + Vector<Real>::kLanes) * stride();
     const uintptr_t address = (reinterpret_cast<uintptr_t>(end) + 63) / 64 * 64;
@@ -147,9 +160,7 @@ class SparseGraph {
   }
   // The same on a ring: a sum that slides once around, in float64.
   void addNeighbours(const Real* values, Real* to, bool adds) const {
-    const auto valueOf = [&](int64_t i) {
-      return values ? double(values[(i % n_ + n_) % n_]) : 1;
-    };
+    const auto valueOf = [&](int64_t i) { return values ? double(values[(i % n_ + n_) % n_]) : 1; };
     double sum = 0;
     for (int64_t k = 1; k <= ring_.k; ++k) sum += valueOf(-k) + valueOf(k);
     for (int64_t i = 0; i < n_; ++i) {
@@ -164,8 +175,8 @@ class SparseGraph {
   bool isRing_, selfEdges_ = false;
   const int32_t *rowPointer_, *column_;
   const Real* weight_;
-  const int32_t *sourcePointer_ = nullptr, *source_ = nullptr, *sourceEdge_ = nullptr;
-  const Real* sourceWeight_ = nullptr;
+  const int32_t *sourcePointer_ = nullptr, *source_ = nullptr;
+  const Real *pullWeight_ = nullptr, *sourceWeight_ = nullptr;  // 0 for edges to oneself
 };
 
 // ∂/∂weight_e = Σ g_i · X_j over batches, stages and steps, for the edge e from j to i.
@@ -235,7 +246,8 @@ class SparseEdges {
       const Four both = {{g[0], g[1], g[0], g[1]}};
       const auto pairs = [&](int64_t at) __attribute__((always_inline)) {
         return both.v * loadPairs(xSources + 2 * int64_t(columns[at]),
-                                  xSources + 2 * int64_t(columns[at + 1])).v;
+                                  xSources + 2 * int64_t(columns[at + 1]))
+                            .v;
       };
       typedef int32_t Selection __attribute__((vector_size(16)));
       for (; e + 4 <= end; e += 4) {

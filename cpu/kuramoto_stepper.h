@@ -192,35 +192,36 @@ class KuramotoStepper {
     const int64_t row = b * c_.oscillators;
     Phase* const nextPhases = stagePhases_;
     Circle<Lanes> order = {Lanes(Real(0)), Lanes(Real(0))};
-    forEachVector<Real>(end - begin, [&](int64_t at, auto access) __attribute__((always_inline)) {
-      const int64_t i = begin + at, element = row + i;
-      Circle<Lanes> pull;
-      if (pass.given) {
-        const Real* given = pass.given + element;
-        pull = {access.load(given), access.load(given + pass.planeLength)};
-      } else {
-        pull = {load(sines + at), load(cosines + at)};
-      }
-      if (pass.kept) {
-        Real* const kept = pass.kept + element;
-        access.store(kept, pull.sine);
-        access.store(kept + pass.planeLength, pull.cosine);
-      }
-      const Lanes rate = rateOf(pass, i, element, access, pull);
-      PhaseLanes next;
-      if (pass.last) {
-        next = endStep(pass, i, element, access, rate);
-      } else {
-        next = nextStage(pass, i, element, access, rate);
-        storePhases<Real>(access, nextPhases + element, next);
-      }
-      const auto circle = circleOfPhase<Lanes>(next);
-      if (pass.last) {
-        order.sine += access.keep(circle.sine);
-        order.cosine += access.keep(circle.cosine);
-      }
-      storeSource(pass.precision, sines + at, cosines + at, i, access, circle);
-    });
+    forEachVector<Real>(
+        end - begin, [&](int64_t at, auto access) __attribute__((always_inline)) {
+          const int64_t i = begin + at, element = row + i;
+          Circle<Lanes> pull;
+          if (pass.given) {
+            const Real* given = pass.given + element;
+            pull = {access.load(given), access.load(given + pass.planeLength)};
+          } else {
+            pull = {load(sines + at), load(cosines + at)};
+          }
+          if (pass.kept) {
+            Real* const kept = pass.kept + element;
+            access.store(kept, pull.sine);
+            access.store(kept + pass.planeLength, pull.cosine);
+          }
+          const Lanes rate = rateOf(pass, i, element, access, pull);
+          PhaseLanes next;
+          if (pass.last) {
+            next = endStep(pass, i, element, access, rate);
+          } else {
+            next = nextStage(pass, i, element, access, rate);
+            storePhases<Real>(access, nextPhases + element, next);
+          }
+          const auto circle = circleOfPhase<Lanes>(next);
+          if (pass.last) {
+            order.sine += access.keep(circle.sine);
+            order.cosine += access.keep(circle.cosine);
+          }
+          storeSource(pass.precision, sines + at, cosines + at, i, access, circle);
+        });
     return {double(sumLanes(order.sine)), double(sumLanes(order.cosine))};
   }
 
@@ -255,8 +256,8 @@ class KuramotoStepper {
 
   // `sum`: of the stages' rates.
   template <class Access>
-  HOST_DEVICE static PhaseLanes endStep(const Pass& pass, int64_t i, int64_t element,
-                                        Access access, Lanes sum) {
+  HOST_DEVICE static PhaseLanes endStep(const Pass& pass, int64_t i, int64_t element, Access access,
+                                        Lanes sum) {
     if (pass.noise) sum = fma(Lanes(pass.noiseScale), access.load(pass.noise + element), sum);
     const Lanes turns = sum * Lanes(pass.turns);
     const PhaseLanes before = loadPhases<Real>(access, pass.phases + element);

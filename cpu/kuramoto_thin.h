@@ -80,9 +80,8 @@ struct ThinMatrix {
 
 // results[c][r] = Σ_j A(row + r, j) x_c(j) for r in [0, rows); rows beyond the end repeat the last.
 template <int columns, int rows, class Real, class Storage>
-__attribute__((noinline)) void pullThinRows(const ThinMatrix<Real, Storage>& m,
-                                            const Real* sources, int64_t row,
-                                            Real (&results)[columns * rows]) {
+__attribute__((noinline)) void pullThinRows(const ThinMatrix<Real, Storage>& m, const Real* sources,
+                                            int64_t row, Real (&results)[columns * rows]) {
   constexpr int64_t kLanes = Vector<Real>::kLanes;
   const Storage* from[rows];
   for (int r = 0; r < rows; ++r) from[r] = m.a + (row + r < m.n ? row + r : m.n - 1) * m.n;
@@ -142,8 +141,8 @@ __attribute__((noinline)) void pullThinColumns(const ThinMatrix<Real, Storage>& 
     });
     unroll<vectors>([&](auto v) __attribute__((always_inline)) {
       constexpr int64_t at = v.value * kLanes;
-      Vector<Real> a = v.value + 1 < vectors ? loadAs<Real>(from + at)
-                                             : loadFirst<Real>(from + at, lastCount);
+      Vector<Real> a =
+          v.value + 1 < vectors ? loadAs<Real>(from + at) : loadFirst<Real>(from + at, lastCount);
       if constexpr (isMasked.value) a = withoutDiagonal(a, first + at, i);
       unroll<columns>([&](auto c) __attribute__((always_inline)) {
         Vector<Real>& sum = sums[c.value * vectors + v.value];
