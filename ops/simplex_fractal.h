@@ -12,6 +12,8 @@ namespace entrain::inline ENTRAIN_ISA {
 struct SimplexOctave {
   double frequency;                           // lacunarity^o
   double weight;                              // gain^o, divided by Σ gain^o but in turbulence
+  double slope[kSimplexAxes];                 // weight · frequency · stretch · amplitude
+  double scaledWeight;                        // weight · amplitude
   double offset[kSimplexAxes];                // added to the coordinates times the frequency
   double period[kSimplexAxes];                // in the octave's coordinates; 0: none
   double stretch[kSimplexAxes];               // of the coordinates, so that the lattice fits a period
@@ -70,6 +72,7 @@ template <int dim>
 HOST_DEVICE SimplexOctave simplexOctave(const SimplexField& field, int64_t o, double frequency,
                                         double amplitude, double gains) {
   SimplexOctave octave{};
+  const double scale = simplexAmplitude<dim>(bool(field.table), field.kernel);
   octave.frequency = frequency;
   octave.weight = FractalKind(field.kind) == FractalKind::turbulence ? amplitude : amplitude / gains;
   const PhiloxWords words = philox(uint32_t(field.seedLow), uint32_t(field.seedHigh),
@@ -79,12 +82,15 @@ HOST_DEVICE SimplexOctave simplexOctave(const SimplexField& field, int64_t o, do
     octave.seed[k] = words.words[k];
     octave.offset[k] = field.offsets ? field.offsets[o * dim + k] : 0;
     octave.stretch[k] = 1;
-    if (field.period[k] == 0) continue;
-    octave.period[k] = double(field.period[k]) * frequency;
-    const double translations = maximum(roundToEven(octave.period[k] / t), 1.0);
-    octave.stretch[k] = translations * t / octave.period[k];
-    octave.modulus[k] = uint32_t(translations) * uint32_t(dim == 1 ? 1 : t * (t + dim));
+    if (field.period[k] != 0) {
+      octave.period[k] = double(field.period[k]) * frequency;
+      const double translations = maximum(roundToEven(octave.period[k] / t), 1.0);
+      octave.stretch[k] = translations * t / octave.period[k];
+      octave.modulus[k] = uint32_t(translations) * uint32_t(dim == 1 ? 1 : t * (t + dim));
+    }
+    octave.slope[k] = octave.weight * frequency * octave.stretch[k] * scale;
   }
+  octave.scaledWeight = octave.weight * scale;
   return octave;
 }
 
@@ -206,19 +212,22 @@ template <int dim, bool kDerivative, class Real>
 HOST_DEVICE void accumulate(const SimplexSettings& settings, const SimplexOctave& octave,
                             const SimplexNoise<dim, Real>& noise, SimplexNoise<dim, Real>& field) {
   using Scalar = Lane<Real>;
-  const Real n = noise.value * Scalar(settings.amplitude);
-  Real value, slope;
-  contribution(settings.kind, n, Scalar(settings.strength), value, slope);
-  field.value = fma(value, Real(Scalar(octave.weight)), field.value);
+  Real slope = Real(Scalar(1));
+  if (settings.kind == FractalKind::fbm) {
+    field.value = fma(noise.value, Real(Scalar(octave.scaledWeight)), field.value);
+  } else {
+    Real value;
+    contribution(settings.kind, noise.value * Scalar(settings.amplitude),
+                 Scalar(settings.strength), value, slope);
+    field.value = fma(value, Real(Scalar(octave.weight)), field.value);
+  }
   if constexpr (kDerivative) {
 #pragma GCC unroll 4
     for (int k = 0; k < dim; ++k) {
-      const Scalar factor =
-          Scalar(octave.weight * octave.frequency * octave.stretch[k] * settings.amplitude);
+      const Real factor = Real(Scalar(octave.slope[k]));
       field.derivative[k] = settings.kind == FractalKind::fbm
-                                ? fma(noise.derivative[k], Real(factor), field.derivative[k])
-                                : fma(noise.derivative[k] * slope, Real(factor),
-                                      field.derivative[k]);
+                                ? fma(noise.derivative[k], factor, field.derivative[k])
+                                : fma(noise.derivative[k] * slope, factor, field.derivative[k]);
     }
   }
 }

@@ -114,7 +114,7 @@ HOST_DEVICE void gridNoise(const SimplexPlan& plan, const SimplexOctave& octave,
 #pragma GCC unroll 4
   for (int k = 0; k < dim; ++k) {
     const Real fraction = lineFraction[k] + rowFraction[k];
-    const auto carry = opposite(isLess(fraction, one));
+    const auto carry = isAtLeast(fraction, one);
     cell.order[k] = addWhere(carry, fraction, -one);
     cell.words[k] = addWhere(carry, lineCell[k] + rowCell[k],
                              wordsOf<Real>(kFactors ? axisFactor(k) : 1u));
