@@ -115,17 +115,24 @@ HOST_DEVICE WideReal octaveCoordinate(const SimplexOctave& octave, int k, WideRe
   return withinPeriod(x, octave.period[k]) * WideReal(octave.stretch[k]);
 }
 
-// Words of a cell as its hash wants them. For a lattice that tiles: (t + dim) cell_k − Σ cell.
+// Words of a cell as the hashes want them: on a lattice that tiles (t + dim) cell_k − Σ cell,
 template <int dim, class Real>
-HOST_DEVICE void hashWords(const SimplexSettings& settings, const SimplexOctave& octave,
-                           Word<Real> (&words)[dim]) {
-  if (settings.tiled && dim > 1) {
+HOST_DEVICE void tileWords(Word<Real> (&words)[dim]) {
+  if constexpr (dim > 1) {
     Word<Real> sum = words[0];
     for (int k = 1; k < dim; ++k) sum = sum + words[k];
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(uint32_t(axisTranslation<dim>() + dim)) - sum;
     }
-  } else if (!settings.tiled && !settings.tabled) {
+  }
+}
+// and for the integer hash cell_k axisFactor(k) + seed_k.
+template <int dim, class Real>
+HOST_DEVICE void hashWords(const SimplexSettings& settings, const SimplexOctave& octave,
+                           Word<Real> (&words)[dim]) {
+  if (settings.tiled) {
+    tileWords<dim, Real>(words);
+  } else if (!settings.tabled) {
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(axisFactor(k)) + wordsOf<Real>(octave.seed[k]);
     }
@@ -207,27 +214,53 @@ HOST_DEVICE void contribution(FractalKind kind, Real n, Lane<Real> strength, Rea
   }
 }
 
+// The constants of the inner loops in the working precision.
+template <class Scalar>
+struct FieldFactors {
+  FractalKind kind;
+  Scalar unskew, kernel, amplitude, strength;
+};
+template <int dim, class Scalar>
+struct OctaveFactors {
+  Scalar scaledWeight, weight, slope[dim];
+};
+template <class Scalar>
+HOST_DEVICE FieldFactors<Scalar> fieldFactors(const SimplexSettings& settings) {
+  return {settings.kind, Scalar(settings.unskew), Scalar(settings.kernel),
+          Scalar(settings.amplitude), Scalar(settings.strength)};
+}
+template <int dim, class Scalar>
+HOST_DEVICE OctaveFactors<dim, Scalar> octaveFactors(const SimplexOctave& octave) {
+  OctaveFactors<dim, Scalar> factors;
+  factors.scaledWeight = Scalar(octave.scaledWeight);
+  factors.weight = Scalar(octave.weight);
+  for (int k = 0; k < dim; ++k) factors.slope[k] = Scalar(octave.slope[k]);
+  return factors;
+}
+
 // Adds an octave's noise, not yet times its amplitude, to the field.
 template <int dim, bool kDerivative, class Real>
-HOST_DEVICE void accumulate(const SimplexSettings& settings, const SimplexOctave& octave,
+HOST_DEVICE void accumulate(const FieldFactors<Lane<Real>>& factors,
+                            const OctaveFactors<dim, Lane<Real>>& octave,
                             const SimplexNoise<dim, Real>& noise, SimplexNoise<dim, Real>& field) {
-  using Scalar = Lane<Real>;
-  Real slope = Real(Scalar(1));
-  if (settings.kind == FractalKind::fbm) {
-    field.value = fma(noise.value, Real(Scalar(octave.scaledWeight)), field.value);
-  } else {
-    Real value;
-    contribution(settings.kind, noise.value * Scalar(settings.amplitude),
-                 Scalar(settings.strength), value, slope);
-    field.value = fma(value, Real(Scalar(octave.weight)), field.value);
+  if (factors.kind == FractalKind::fbm) {
+    field.value = fma(noise.value, Real(octave.scaledWeight), field.value);
+    if constexpr (kDerivative) {
+#pragma GCC unroll 4
+      for (int k = 0; k < dim; ++k) {
+        field.derivative[k] = fma(noise.derivative[k], Real(octave.slope[k]), field.derivative[k]);
+      }
+    }
+    return;
   }
+  Real value, slope;
+  contribution(factors.kind, noise.value * factors.amplitude, factors.strength, value, slope);
+  field.value = fma(value, Real(octave.weight), field.value);
   if constexpr (kDerivative) {
 #pragma GCC unroll 4
     for (int k = 0; k < dim; ++k) {
-      const Real factor = Real(Scalar(octave.slope[k]));
-      field.derivative[k] = settings.kind == FractalKind::fbm
-                                ? fma(noise.derivative[k], factor, field.derivative[k])
-                                : fma(noise.derivative[k] * slope, factor, field.derivative[k]);
+      field.derivative[k] =
+          fma(noise.derivative[k] * slope, Real(octave.slope[k]), field.derivative[k]);
     }
   }
 }

@@ -148,12 +148,11 @@ HOST_DEVICE void simplexSum(const SimplexCell<dim, Real>& cell, const Hash& hash
 HOST_DEVICE constexpr uint32_t axisFactor(int axis) {
   return axis == 0 ? 0x9e3779b1u : axis == 1 ? 0x85ebca6bu : axis == 2 ? 0xc2b2ae35u : 0x27d4eb2fu;
 }
-// h (h | 1) with h ^= h >> 15 before: the spectrum of the gradients over the lattice is flat
-// (test/simplex-operation.test.ts), also that of products of neighbours.
+// h (h ^ h >> 15): the spectrum over the lattice of the gradients is flat, and so is that of products
+// of neighbouring ones (test/simplex-operation.test.ts).
 template <class Real>
 HOST_DEVICE Word<Real> mixed(Word<Real> h) {
-  h = h ^ shiftRight(h, 15);
-  return h * (h | wordsOf<Real>(1u));
+  return h * (h ^ shiftRight(h, 15));
 }
 
 // Gradients ±[1, 2) in each component, from a word; words[k] is coordinate · axisFactor(k) + seed.
@@ -166,34 +165,18 @@ struct IntegerHash {
   template <int dim, class Axes>
   HOST_DEVICE void corners(const Word<Real> (&words)[dim], const Axes& axes,
                            Hashes<dim>& hashes) const {
-    Word<Real> first = words[0], last = words[0] + wordsOf<Real>(axisFactor(0));
-    Word<Real> change[dim];
-    change[0] = first ^ last;
+    Word<Real> next[dim];
 #pragma GCC unroll 4
-    for (int k = 1; k < dim; ++k) {
-      const Word<Real> next = words[k] + wordsOf<Real>(axisFactor(k));
-      change[k] = words[k] ^ next;
-      first = first ^ words[k];
-      last = last ^ next;
-    }
-    hashes.words[0] = mixed<Real>(first);
-    hashes.words[dim] = mixed<Real>(last);
-    const Word<Real> zero = wordsOf<Real>(0u);
-    if constexpr (dim == 2) {
-      hashes.words[1] = mixed<Real>(first ^ pick(axes.chosen[0][0], change[0], change[1]));
-    } else if constexpr (dim == 3) {
-      const Word<Real> largest =
-          pick(axes.chosen[0][0], change[0], pick(axes.chosen[0][1], change[1], change[2]));
-      const Word<Real> smallest =
-          pick(axes.chosen[1][0], change[0], pick(axes.chosen[1][1], change[1], change[2]));
-      hashes.words[1] = mixed<Real>(first ^ largest);
-      hashes.words[2] = mixed<Real>(last ^ smallest);
-    } else if constexpr (dim == 4) {
-      for (int c = 1; c < 4; ++c) {
-        Word<Real> word = first;
-        for (int k = 0; k < 4; ++k) word = word ^ pick(axes.chosen[c - 1][k], change[k], zero);
-        hashes.words[c] = mixed<Real>(word);
+    for (int k = 0; k < dim; ++k) next[k] = words[k] + wordsOf<Real>(axisFactor(k));
+#pragma GCC unroll 5
+    for (int c = 0; c <= dim; ++c) {
+      Word<Real> word = wordsOf<Real>(0u);
+#pragma GCC unroll 4
+      for (int k = 0; k < dim; ++k) {
+        word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
+                                   wordsOf<Real>(0u - axisFactor(k)));
       }
+      hashes.words[c] = mixed<Real>(word);
     }
   }
   template <int dim>

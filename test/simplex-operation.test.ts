@@ -51,7 +51,7 @@ function shuffledTable(device: Device, seed: number): Tensor {
 
 function scattered(device: Device, options: { count: number; dim: number; range?: number }) {
   const { count, dim, range = 20 } = options
-  const data = generator(7 + dim)
+  const data = generator(17 + dim)
     .uniforms(count * dim)
     .map((u) => (u - 0.5) * range)
   return (dtype: 'float64' | 'float32') => tensor(data, { shape: [count, dim], dtype, device })
