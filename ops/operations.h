@@ -37,6 +37,7 @@
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
+#include "ops/simplex.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 
@@ -79,6 +80,7 @@ using Operations = OperationList<
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
+    SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
     WideMatrixProduct>;
