@@ -14,6 +14,7 @@ export {
 export type { Machine, MemoryStatistics } from './native.js'
 export { decayOfTimeConstant, type Initialisation } from './nn/initialisation.js'
 export { add } from './operations/add.js'
+export { affine } from './operations/affine.js'
 export { type BlockDiagonalOptions, blockDiagonal } from './operations/block-diagonal.js'
 export { cast } from './operations/cast.js'
 export {
@@ -39,6 +40,7 @@ export {
   type MatrixProductOptions,
   matrixProduct,
 } from './operations/matrix-product.js'
+export { normalize } from './operations/normalize.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'

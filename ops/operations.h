@@ -15,6 +15,7 @@
 #include "ops/gradient_norm.h"
 #include "ops/layer_norm.h"
 #include "ops/matrix_product.h"
+#include "ops/normalize.h"
 #include "ops/operation.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
@@ -29,6 +30,7 @@ namespace entrain::inline ENTRAIN_ISA {
 using Operations = OperationList<
     AdamW,
     Add, Scale, Fill,
+    Affine,
     BlockDiagonalForward, BlockDiagonalBackward,
     CastToFloat64, CastToFloat32, CastToBfloat16, CastToFloat16,
     CausalConvolutionForward, CausalConvolutionBackward,
@@ -43,6 +45,7 @@ using Operations = OperationList<
     RandomUniform, RandomNormal,
     LayerNormForward, LayerNormBackward,
     MatrixProduct,
+    NormalizeForward, NormalizeBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,

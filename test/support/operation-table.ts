@@ -269,6 +269,9 @@ export const operationTable: Readonly<Record<string, Row>> = {
   scale: {
     call: (scale) => ({ ...elementwise(['input'], 'output')(scale), factor: 0.5 }),
   },
+  affine: {
+    call: (scale) => ({ ...elementwise(['input'], 'output')(scale), factor: 0.5, offset: -2 }),
+  },
   fill: { call: (scale) => ({ output: real(7 * scale), value: 3 }), anyLength: ['output'] },
   blockDiagonalForward: { call: (scale) => blockDiagonal(scale, false) },
   blockDiagonalBackward: { call: (scale) => blockDiagonal(scale, true) },
@@ -328,6 +331,15 @@ export const operationTable: Readonly<Record<string, Row>> = {
   layerNormBackward: { call: (scale) => layerNorm(scale, true) },
   matrixProduct: { call: (scale) => product(scale, 'real') },
   wideMatrixProduct: { call: (scale) => product(scale, 'compute') },
+  normalizeForward: {
+    call: (scale) => ({ ...elementwise(['input'], 'output')(scale), extremes: float64(4) }),
+  },
+  normalizeBackward: {
+    call: (scale) => ({
+      ...elementwise(['gradOutput', 'output'], 'gradInput')(scale),
+      extremes: float64(4),
+    }),
+  },
   randomUniform: {
     call: (scale) => ({ output: real(7 * scale), ...seed, low: -1, high: 2 }),
     anyLength: ['output'],
