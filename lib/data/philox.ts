@@ -41,7 +41,15 @@ export function philox(counter: Words, key: readonly [number, number]): Words {
 }
 
 /** Streams keep the uses of one seed apart: they are the last word of the counter. These are taken. */
-export const RandomStream = { batches: 1, sampling: 2, inputs: 3, initialisation: 4 } as const
+export const RandomStream = {
+  batches: 1,
+  sampling: 2,
+  inputs: 3,
+  initialisation: 4,
+  permutation: 32,
+  /** One stream for each octave from here on. */
+  gaussianOctaves: 4096,
+} as const
 
 /**
  * Integers uniform in [0, limit), a pure function of the arguments.
