@@ -46,6 +46,16 @@ export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
 export { silu } from './operations/silu.js'
 export {
+  type SimplexFieldOptions,
+  type SimplexFractal,
+  type SimplexGridOptions,
+  type SimplexResult,
+  simplexCurlGrid,
+  simplexCurlSample,
+  simplexGrid,
+  simplexSample,
+} from './operations/simplex.js'
+export {
   type SoftmaxCrossEntropyOptions,
   softmaxCrossEntropy,
 } from './operations/softmax-cross-entropy.js'

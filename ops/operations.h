@@ -21,6 +21,7 @@
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
 #include "ops/silu.h"
+#include "ops/simplex.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 
@@ -49,6 +50,7 @@ using Operations = OperationList<
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,
+    SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
     WideMatrixProduct>;
