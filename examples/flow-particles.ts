@@ -13,7 +13,6 @@ import {
   scale,
   scope,
   type Tensor,
-
   zeros,
 } from '../lib/index.js'
 import { type Colour, gradientColour, Picture } from './support/picture.js'
@@ -51,7 +50,7 @@ async function visits(size: number): Promise<Float64Array> {
   const seed = Number(options.seed)
   const device = options.device as DeviceName | undefined
   using flow = new SimplexNoise({ seed, device })
-  let points = zeros([Number(options.particles), 2], { device })
+  let points: Tensor = zeros([Number(options.particles), 2], { device })
   randomUniform(points, { seed, high: kWorld })
   for (let step = 0; step < Number(options.steps); ++step) {
     const before = points

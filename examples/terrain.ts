@@ -4,7 +4,15 @@
 //   node dist/examples/terrain.js                             2048 × 2048 pixels
 //   node dist/examples/terrain.js --size 512 --seed 7 --device cpu --out runs/terrain.png
 import { parseArgs } from 'node:util'
-import { add, affine, type DeviceName, EntrainError, normalize, SimplexNoise, scope } from '../lib/index.js'
+import {
+  add,
+  affine,
+  type DeviceName,
+  EntrainError,
+  normalize,
+  SimplexNoise,
+  scope,
+} from '../lib/index.js'
 import { type Colour, gradientColour, Picture } from './support/picture.js'
 
 const kWorld = 6 // units of noise over the picture
@@ -39,7 +47,12 @@ async function heights(size: number, seed: number): Promise<Float32Array> {
     const step = kWorld / size
     using mountains = new SimplexNoise({ seed, device })
     using land = new SimplexNoise({ seed: seed + 1, device })
-    const ridges = mountains.grid([size, size], { step, kind: 'ridged', octaves: 8, persistence: 0.45 })
+    const ridges = mountains.grid([size, size], {
+      step,
+      kind: 'ridged',
+      octaves: 8,
+      persistence: 0.45,
+    })
     const continents = land.grid([size, size], { step: step / 3, octaves: 5 })
     const height = normalize(add(affine(ridges, { factor: 0.8 }), continents))
     return (await height.data()) as Float32Array
@@ -56,7 +69,12 @@ function draw(height: Float32Array, size: number): Picture {
       const slopeY = (at(x, y + 1) - at(x, Math.max(y - 1, 0))) * 0.5 * kRelief * size
       const towards = kSun.z - kSun.x * slopeX - kSun.y * slopeY
       const light = Math.max(0, towards / Math.hypot(slopeX, slopeY, 1)) / kSun.z
-      picture.set(x, y, gradientColour(kColours, height[y * size + x] as number), 0.25 + 0.75 * light)
+      picture.set(
+        x,
+        y,
+        gradientColour(kColours, height[y * size + x] as number),
+        0.25 + 0.75 * light,
+      )
     }
   }
   return picture

@@ -13,6 +13,22 @@ export {
 } from './models/temporal-eigenstate-network.js'
 export type { Machine, MemoryStatistics } from './native.js'
 export { decayOfTimeConstant, type Initialisation } from './nn/initialisation.js'
+export type { FieldCacheStatistics } from './noise/field-cache.js'
+export type { FractalOptions } from './noise/fractal.js'
+export { permutationTable, referenceTable } from './noise/permutation.js'
+export {
+  PerturbationLayer,
+  type PerturbationLayerOptions,
+  type PerturbationNormalization,
+  type PerturbationTime,
+} from './noise/perturbation-layer.js'
+export {
+  type GridOptions,
+  type NoiseGradient,
+  SimplexNoise,
+  type SimplexNoiseOptions,
+  type SimplexVariant,
+} from './noise/simplex-noise.js'
 export { add } from './operations/add.js'
 export { affine } from './operations/affine.js'
 export { type BlockDiagonalOptions, blockDiagonal } from './operations/block-diagonal.js'

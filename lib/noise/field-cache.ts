@@ -1,9 +1,9 @@
 // Fields that are kept on their device for the next time they are asked for, least recently used out
 // first, within a budget of bytes.
 import { LRUCache } from 'lru-cache'
+import { noGrad } from '../context.js'
 import { dtypeBytes } from '../dtype.js'
 import { ValueError } from '../errors.js'
-import { noGrad } from '../context.js'
 import { scope } from '../scope.js'
 import { own, type Tensor } from '../tensor.js'
 

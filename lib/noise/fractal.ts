@@ -2,12 +2,7 @@
 // allocated.
 import { expectInteger, expectNumber } from '../check.js'
 import { ShapeError, ValueError } from '../errors.js'
-
-/** How octaves make a fractal, in the order of their numbers in ops/simplex.h. */
-export const fractalKinds = ['fbm', 'billow', 'ridged', 'ping-pong', 'turbulence'] as const
-
-/** How octaves make a fractal. */
-export type FractalKind = (typeof fractalKinds)[number]
+import type { SimplexFieldOptions, SimplexFractal } from '../operations/simplex.js'
 
 /**
  * Octaves o = 0, 1, … of noise n with gain g (the persistence), lacunarity ℓ and offsets c_o:
@@ -22,7 +17,7 @@ export type FractalKind = (typeof fractalKinds)[number]
  */
 export interface FractalOptions {
   /** Default: `fbm`. */
-  kind?: FractalKind
+  kind?: SimplexFractal
   /** How many: at least 1. Default: 1. */
   octaves?: number
   /** g, at least 0. Default: 0.5. */
@@ -45,15 +40,10 @@ export interface FractalOptions {
   period?: number | readonly number[]
 }
 
-/** Fractal options as the kernels take them. @internal */
-export interface FractalField {
-  readonly kind: number
+/** Fractal options as the operations take them, but for the offsets, which are not on a device yet. @internal */
+export interface FractalField
+  extends Omit<SimplexFieldOptions, 'table' | 'seed' | 'kernel' | 'offsets'> {
   readonly octaves: number
-  readonly gain: number
-  readonly lacunarity: number
-  readonly strength: number
-  readonly warp: number
-  readonly period: readonly number[]
   /** (octaves, dim), row after row. */
   readonly offsets: Float64Array | null
 }
@@ -66,12 +56,6 @@ export function fractalField(
 ): FractalField {
   const { kind = 'fbm', octaves = 1, persistence = 0.5, lacunarity = 2, strength } = options
   const { warp = 0, offsets } = options
-  const index = fractalKinds.indexOf(kind)
-  if (index < 0) {
-    throw new ValueError(
-      `${operation}: kind must be one of ${fractalKinds.join(', ')}, got ${String(kind)}`,
-    )
-  }
   expectInteger(operation, 'octaves', octaves)
   expectNumber(operation, 'persistence', persistence, { low: 0 })
   expectNumber(operation, 'lacunarity', lacunarity)
@@ -89,7 +73,7 @@ export function fractalField(
     )
   }
   return {
-    kind: index,
+    kind,
     octaves,
     gain: persistence,
     lacunarity,

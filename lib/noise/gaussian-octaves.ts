@@ -1,10 +1,11 @@
 // Smooth random fields in any number of dimensions, for those that no lattice noise reaches: octaves of
 // white Gaussian noise, each smoothed along every axis.
+
+import { RandomStream } from '../data/philox.js'
 import type { Device } from '../device.js'
 import { add } from '../operations/add.js'
 import { matrixProduct } from '../operations/matrix-product.js'
 import { randomNormal } from '../operations/random.js'
-import { RandomStream } from '../data/philox.js'
 import { scope } from '../scope.js'
 import { Tensor, tensor } from '../tensor.js'
 

@@ -210,7 +210,9 @@ export class PerturbationLayer implements Disposable {
     }
     const time = timeOffset / scale
     const axes = this.#hasTimeAxis(shape.length) ? [...shape, 1] : [...shape]
-    const origin = axes.map((_, axis) => (axis === kMostNoiseAxes - 1 || axis === shape.length ? time : 0))
+    const origin = axes.map((_, axis) =>
+      axis === kMostNoiseAxes - 1 || axis === shape.length ? time : 0,
+    )
     const step = axes.map(() => 1 / scale)
     const field = noise.grid(axes, { origin, step, ...this.#fractal() })
     return axes.length === shape.length ? field : field.reshape([...shape])

@@ -3,13 +3,13 @@ import { assertTensor, expectInteger, expectKind, expectNumber, expectShape } fr
 import { type Device, type DeviceName, device as deviceOf } from '../device.js'
 import { DisposedError, DtypeError, ShapeError, ValueError } from '../errors.js'
 import {
-  type SimplexField,
+  type SimplexFieldOptions,
+  type SimplexGridOptions,
+  type SimplexResult,
   simplexCurlGrid,
   simplexCurlSample,
   simplexGrid,
-  simplexGridGradient,
   simplexSample,
-  simplexSampleGradient,
 } from '../operations/simplex.js'
 import { own, type Tensor, tensor } from '../tensor.js'
 import { type FractalOptions, fractalField } from './fractal.js'
@@ -134,7 +134,9 @@ export class SimplexNoise implements Disposable {
    * @throws ShapeError, DtypeError, DeviceError, DisposedError, ValueError.
    */
   sample(points: Tensor, options: FractalOptions = {}): Tensor {
-    return simplexSample(points, this.#atPoints('SimplexNoise.sample', points, options))
+    return this.#atPoints('SimplexNoise.sample', points, options, (field) =>
+      simplexSample({ points, ...field }),
+    ).value
   }
 
   /**
@@ -143,7 +145,9 @@ export class SimplexNoise implements Disposable {
    * @returns value (M) and gradient (M, dim). Where |n| or a fractal's fold has a kink, one side's.
    */
   gradient(points: Tensor, options: FractalOptions = {}): NoiseGradient {
-    return simplexSampleGradient(points, this.#atPoints('SimplexNoise.gradient', points, options))
+    return this.#atPoints('SimplexNoise.gradient', points, options, (field) =>
+      withGradient(simplexSample({ points, derivative: true, ...field })),
+    )
   }
 
   /**
@@ -153,7 +157,10 @@ export class SimplexNoise implements Disposable {
    * @param points (M, 2) or (M, 3). @returns (M, 2) or (M, 3). Source: Bridson et al. 2007.
    */
   curl(points: Tensor, options: FractalOptions = {}): Tensor {
-    return simplexCurlSample(points, this.#atPoints('SimplexNoise.curl', points, options, [2, 3]))
+    return this.#atPoints('SimplexNoise.curl', points, options, (field) => {
+      expectCurl('SimplexNoise.curl', points.shape[1])
+      return simplexCurlSample({ points, ...field })
+    })
   }
 
   /**
@@ -163,17 +170,22 @@ export class SimplexNoise implements Disposable {
    * @returns a tensor of that shape in this object's dtype.
    */
   grid(shape: readonly number[], options: GridOptions = {}): Tensor {
-    return simplexGrid(...this.#onGrid('SimplexNoise.grid', shape, options))
+    return this.#onGrid('SimplexNoise.grid', shape, options, simplexGrid).value
   }
 
   /** As `grid`, with the derivative. @returns value (…shape) and gradient (…shape, dim). */
   gridGradient(shape: readonly number[], options: GridOptions = {}): NoiseGradient {
-    return simplexGridGradient(...this.#onGrid('SimplexNoise.gridGradient', shape, options))
+    return this.#onGrid('SimplexNoise.gridGradient', shape, options, (grid) =>
+      withGradient(simplexGrid({ ...grid, derivative: true })),
+    )
   }
 
   /** As `curl`, on a grid of 2 or 3 axes. @returns (…shape, dim). */
   curlGrid(shape: readonly number[], options: GridOptions = {}): Tensor {
-    return simplexCurlGrid(...this.#onGrid('SimplexNoise.curlGrid', shape, options, [2, 3]))
+    return this.#onGrid('SimplexNoise.curlGrid', shape, options, (grid) => {
+      expectCurl('SimplexNoise.curlGrid', shape.length)
+      return simplexCurlGrid(grid)
+    })
   }
 
   /**
@@ -206,46 +218,57 @@ export class SimplexNoise implements Disposable {
     this.dispose()
   }
 
-  #atPoints(
+  #atPoints<Result>(
     operation: string,
     points: Tensor,
     options: FractalOptions,
-    dimensions: readonly [number, number] = [1, kMostDimensions],
-  ): SimplexField {
+    evaluate: (field: SimplexFieldOptions) => Result,
+  ): Result {
     this.#assertAlive(operation)
     assertTensor(operation, 'points', points)
     const [, dim = 0] = expectShape(operation, 'points', points, { M: -1, dim: -1 })
-    expectDimension(operation, 'points', dim, dimensions)
+    expectDimension(operation, 'points', dim)
     if (points.dtype !== 'float32' && points.dtype !== 'float64') {
       throw new DtypeError(`${operation}: points must be float32 or float64, got ${points.dtype}`)
     }
     expectKind(operation, 'points', points, { dtype: points.dtype, device: this.device })
-    return this.#field(operation, dim, options)
+    return this.#withField(operation, dim, options, evaluate)
   }
 
-  #onGrid(
+  #onGrid<Result>(
     operation: string,
     shape: readonly number[],
     options: GridOptions,
-    dimensions: readonly [number, number] = [1, kMostDimensions],
-  ) {
+    evaluate: (grid: SimplexGridOptions) => Result,
+  ): Result {
     this.#assertAlive(operation)
-    const dim = expectGrid(operation, shape, dimensions)
-    const { origin = 0, step = 1 } = options
+    const dim = expectGrid(operation, shape)
     const place = {
       shape: [...shape],
-      origin: eachAxis(operation, 'origin', origin, dim),
-      step: eachAxis(operation, 'step', step, dim),
+      origin: eachAxis(operation, 'origin', options.origin ?? 0, dim),
+      step: eachAxis(operation, 'step', options.step ?? 1, dim),
       dtype: this.dtype,
       device: this.device,
     }
-    return [place, this.#field(operation, dim, options)] as const
+    return this.#withField(operation, dim, options, (field) => evaluate({ ...place, ...field }))
   }
 
-  #field(operation: string, dim: number, options: FractalOptions): SimplexField {
-    const kernel = dim === 1 ? 1 : dim === 2 ? 0.5 : this.kernel
-    const field = fractalField(operation, dim, options)
-    return { ...field, table: this.#deviceTable, kernel, seed: this.seed }
+  #withField<Result>(
+    operation: string,
+    dim: number,
+    options: FractalOptions,
+    evaluate: (field: SimplexFieldOptions) => Result,
+  ): Result {
+    const { offsets: numbers, ...field } = fractalField(operation, dim, options)
+    const { device, seed } = this
+    const offsets =
+      numbers && tensor(numbers, { shape: [field.octaves, dim], dtype: 'float64', device })
+    try {
+      const kernel = dim === 1 ? 1 : dim === 2 ? 0.5 : this.kernel
+      return evaluate({ ...field, offsets, kernel, table: this.#deviceTable, seed })
+    } finally {
+      offsets?.dispose()
+    }
   }
 
   #assertAlive(operation: string): void {
@@ -258,35 +281,40 @@ export class SimplexNoise implements Disposable {
 function chosenTable({ seed, variant, table }: SimplexNoiseOptions): Uint8Array {
   if (table !== undefined) {
     if (seed !== undefined) {
-      throw new ValueError(`SimplexNoise: seed must be left out where a table is given, got ${seed}`)
+      throw new ValueError(
+        `SimplexNoise: seed must be left out where a table is given, got ${seed}`,
+      )
     }
     return expectPermutation('SimplexNoise', table).slice()
   }
   return variant === 'noise' && seed === undefined ? referenceTable() : permutationTable(seed ?? 0)
 }
 
-function expectDimension(
-  operation: string,
-  name: string,
-  dim: number,
-  [least, most]: readonly [number, number],
-): void {
-  if (dim < least || dim > most) {
+function withGradient({ value, derivative }: SimplexResult): NoiseGradient {
+  return { value, gradient: derivative as Tensor }
+}
+
+function expectDimension(operation: string, name: string, dim: number): void {
+  if (dim < 1 || dim > kMostDimensions) {
     throw new ShapeError(
-      `${operation}: ${name} must be of ${least} to ${most} dimensions, got ${dim}`,
+      `${operation}: ${name} must be of 1 to ${kMostDimensions} dimensions, got ${dim}`,
     )
   }
 }
 
-function expectGrid(
-  operation: string,
-  shape: readonly number[],
-  dimensions: readonly [number, number] = [1, kMostDimensions],
-): number {
+function expectCurl(operation: string, dim: number | undefined): void {
+  if (dim !== 2 && dim !== 3) {
+    throw new ShapeError(
+      `${operation}: a field with a curl must be of 2 or 3 dimensions, got ${dim}`,
+    )
+  }
+}
+
+function expectGrid(operation: string, shape: readonly number[]): number {
   if (!Array.isArray(shape)) {
     throw new ShapeError(`${operation}: shape must be an array of sizes, got ${String(shape)}`)
   }
-  expectDimension(operation, 'shape', shape.length, dimensions)
+  expectDimension(operation, 'shape', shape.length)
   for (const size of shape) expectInteger(operation, 'size of shape', size)
   return shape.length
 }
