@@ -1,15 +1,15 @@
 // The examples run as a person would run them, on little data.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { decode } from 'fast-png'
 import { loadCheckpoint, readSafetensors } from '../lib/index.js'
 import { projectRoot, temporaryFolder } from './support/project.js'
 
-const example = join(projectRoot, 'dist', 'examples', 'train-language-model.js')
-
-function run(options: readonly string[]) {
+function run(options: readonly string[], name = 'train-language-model') {
+  const example = join(projectRoot, 'dist', 'examples', `${name}.js`)
   const environment = { ...process.env, ENTRAIN_DEVICE: 'cpu' }
   return spawnSync(process.execPath, [example, ...options], {
     encoding: 'utf8',
@@ -62,4 +62,69 @@ test('a text that is missing or empty is an error with its name', { skip }, asyn
     assert.match(stderr, /DataError \(ERR_DATA\)/)
     assert.ok(stderr.includes(path), stderr)
   }
+})
+
+/** The pixels of a PNG, which must be of a size and of many colours. */
+async function picture(path: string, side: number): Promise<Uint8Array> {
+  const { width, height, channels, data } = decode(await readFile(path))
+  assert.deepEqual([width, height, channels], [side, side, 3])
+  const colours = new Set<number>()
+  for (let i = 0; i < data.length; i += 3) {
+    colours.add(
+      ((data[i] as number) << 16) | ((data[i + 1] as number) << 8) | (data[i + 2] as number),
+    )
+  }
+  assert.ok(colours.size > 50, `${path} has ${colours.size} colours`)
+  return data as Uint8Array
+}
+
+test('the terrain is drawn, the same for a seed and another for another', {
+  skip,
+}, async (context) => {
+  const folder = await temporaryFolder(context)
+  const draw = async (seed: string, name: string): Promise<Uint8Array> => {
+    const out = join(folder, name)
+    const { status, stdout, stderr } = run(
+      ['--size', '96', '--seed', seed, '--out', out],
+      'terrain',
+    )
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /heights of 96 × 96 points/)
+    return await picture(out, 96)
+  }
+  const first = await draw('5', 'a.png')
+  assert.deepEqual(await draw('5', 'b.png'), first)
+  assert.notDeepEqual(await draw('6', 'c.png'), first)
+})
+
+test('the animation writes frames that change a little at a time', { skip }, async (context) => {
+  const out = join(await temporaryFolder(context), 'frames')
+  const options = ['--size', '48', '--frames', '3', '--out', out]
+  const { status, stdout, stderr } = run(options, 'noise-animation')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /3 frames/)
+  const names = (await readdir(out)).sort()
+  assert.deepEqual(names, ['frame-000.png', 'frame-001.png', 'frame-002.png'])
+  const [first, second, third] = await Promise.all(
+    names.map((name) => picture(join(out, name), 48)),
+  )
+  const apart = (a?: Uint8Array, b?: Uint8Array): number =>
+    (a ?? []).reduce((sum, value, i) => sum + Math.abs(value - (b?.[i] as number)), 0)
+  assert.ok(apart(first, second) > 0)
+  assert.ok(apart(first, third) > apart(first, second))
+})
+
+test('particles drift along curl noise', { skip }, async (context) => {
+  const out = join(await temporaryFolder(context), 'flow.png')
+  const options = ['--particles', '3000', '--steps', '20', '--size', '64', '--out', out]
+  const { status, stdout, stderr } = run(options, 'flow-particles')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /3000 particles, 20 steps/)
+  await picture(out, 64)
+})
+
+test('a noise example with a wrong number says which', { skip }, () => {
+  const { status, stderr } = run(['--size', '0'], 'terrain')
+  assert.equal(status, 1)
+  assert.match(stderr, /SimplexNoise.grid: .*size/)
 })

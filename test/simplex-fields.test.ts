@@ -276,7 +276,7 @@ function expectFlat(
   for (const [i, p] of power.entries()) {
     distance = Math.max(distance, Math.abs((i + 0.5) / power.length - (1 - Math.exp(-p))))
   }
-  // Kolmogorov and Smirnov: above 2/√n with a probability of 7e-4.
+  // Kolmogorov and Smirnov: above 2.2/√n with a probability of 1e-4.
   assert.ok(
     distance * Math.sqrt(independent) < 2.2,
     `${label}: powers are not exponential, ${distance}`,
