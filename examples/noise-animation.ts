@@ -48,7 +48,7 @@ function draw(density: Float32Array, size: number): Picture {
 try {
   const [size, frames] = [Number(options.size), Number(options.frames)]
   using clouds = new PerturbationLayer({
-    scale: size / 4,
+    scale: size / 3,
     octaves: 5,
     animate: true, // so fields are scaled by fixed bounds and do not flicker
     seed: Number(options.seed),

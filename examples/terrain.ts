@@ -9,14 +9,17 @@ import {
   affine,
   type DeviceName,
   EntrainError,
+  fill,
+  gate,
   normalize,
   SimplexNoise,
   scope,
+  zeros,
 } from '../lib/index.js'
 import { type Colour, gradientColour, Picture } from './support/picture.js'
 
-const kWorld = 6 // units of noise over the picture
-const kRelief = 0.2 // height of the highest mountain, as a share of the picture's width
+const kWorld = 5 // units of noise over the picture
+const kRelief = 0.11 // height of the highest mountain, as a share of the picture's width
 const kSun = { x: -0.55, y: -0.55, z: 0.63 } // towards the sun, of length 1: north-west, as on maps
 const kColours: readonly (readonly [number, Colour])[] = [
   [0, [18, 44, 84]],
@@ -47,14 +50,22 @@ async function heights(size: number, seed: number): Promise<Float32Array> {
     const step = kWorld / size
     using mountains = new SimplexNoise({ seed, device })
     using land = new SimplexNoise({ seed: seed + 1, device })
+    const continents = land.grid([size, size], { step: step / 2, octaves: 7, persistence: 0.45 })
     const ridges = mountains.grid([size, size], {
       step,
       kind: 'ridged',
-      octaves: 8,
-      persistence: 0.45,
+      octaves: 9,
+      persistence: 0.42,
+      lacunarity: 1.9,
+      warp: 0.15,
     })
-    const continents = land.grid([size, size], { step: step / 3, octaves: 5 })
-    const height = normalize(add(affine(ridges, { factor: 0.8 }), continents))
+    // Mountains where there is land: ridges times a smooth step of the continents.
+    const inland = gate({
+      value: ridges,
+      gate: affine(continents, { factor: 9 }),
+      bias: fill(zeros([size], { device }), -0.5),
+    })
+    const height = normalize(add(affine(continents, { factor: 0.55 }), inland))
     return (await height.data()) as Float32Array
   })
 }

@@ -109,7 +109,7 @@ test('the animation writes frames that change a little at a time', { skip }, asy
     names.map((name) => picture(join(out, name), 48)),
   )
   const apart = (a?: Uint8Array, b?: Uint8Array): number =>
-    (a ?? []).reduce((sum, value, i) => sum + Math.abs(value - (b?.[i] as number)), 0)
+    [...(a ?? [])].reduce((sum, value, i) => sum + Math.abs(value - (b?.[i] as number)), 0)
   assert.ok(apart(first, second) > 0)
   assert.ok(apart(first, third) > apart(first, second))
 })
@@ -121,6 +121,36 @@ test('particles drift along curl noise', { skip }, async (context) => {
   assert.equal(status, 0, stderr)
   assert.match(stdout, /3000 particles, 20 steps/)
   await picture(out, 64)
+})
+
+test('the gallery draws its sheets, and the tile continues into itself', {
+  skip,
+}, async (context) => {
+  const out = join(await temporaryFolder(context), 'gallery')
+  const { status, stdout, stderr } = run(['--side', '32', '--out', out], 'noise-gallery')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /fractals.png, tile.png, clouds.png/)
+  for (const [name, columns, rows] of [
+    ['fractals', 3, 2],
+    ['tile', 2, 2],
+    ['clouds', 4, 2],
+  ] as const) {
+    const { width, height, channels, data } = decode(await readFile(join(out, `${name}.png`)))
+    assert.deepEqual([width, height, channels], [32 * columns, 32 * rows, 1])
+    assert.ok(new Set(data).size > 50, name)
+    if (name !== 'tile') continue
+    // The step over the seam is no larger than those beside it.
+    const step = (column: number): number => {
+      let largest = 0
+      for (let y = 0; y < height; ++y) {
+        const at = y * width + column
+        largest = Math.max(largest, Math.abs((data[at] as number) - (data[at + 1] as number)))
+      }
+      return largest
+    }
+    const inside = Math.max(...Array.from({ length: 31 }, (_, column) => step(column)))
+    assert.ok(step(31) <= 1.2 * inside, `the seam is a step of ${step(31)}, inside ${inside}`)
+  }
 })
 
 test('a noise example with a wrong number says which', { skip }, () => {

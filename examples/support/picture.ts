@@ -50,3 +50,21 @@ export function gradientColour(
   }
   return from
 }
+
+/** A picture of grey bytes, made of square fields of numbers in [0, 1], row after row of them. */
+export async function writeContactSheet(
+  path: string,
+  fields: readonly ArrayLike<number>[],
+  { side, columns }: { side: number; columns: number },
+): Promise<void> {
+  const [width, height] = [side * columns, side * Math.ceil(fields.length / columns)]
+  const data = new Uint8ClampedArray(width * height)
+  for (const [n, field] of fields.entries()) {
+    const corner = Math.floor(n / columns) * side * width + (n % columns) * side
+    for (let i = 0; i < side * side; ++i) {
+      data[corner + Math.floor(i / side) * width + (i % side)] = 255 * (field[i] as number)
+    }
+  }
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, encode({ width, height, data, channels: 1 }))
+}

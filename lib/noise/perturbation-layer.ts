@@ -1,5 +1,5 @@
 // Smooth random fields as a layer: fractal simplex noise on a grid, scaled to [0, 1], with a cache.
-import { assertTensor, expectInteger, expectNumber, expectShape } from '../check.js'
+import { assertTensor, expectInteger, expectKind, expectNumber, expectShape } from '../check.js'
 import { DisposedError, ShapeError, ValueError } from '../errors.js'
 import { add } from '../operations/add.js'
 import { affine } from '../operations/affine.js'
@@ -158,19 +158,23 @@ export class PerturbationLayer implements Disposable {
    *     y = x + s · field
    *
    * @param input two axes or more, in the layer's dtype and on its device.
-   * @param options.strength s: a number, or a tensor of one element that is learned. Default: 1.
+   * @param options.strength s: a number, or a tensor of shape [1] that is learned. Default: 1.
    * @returns the input's shape and dtype. Gradients go to the input and to a learned strength.
    */
   perturb(
     input: Tensor,
     { strength = 1, timeOffset = 0 }: PerturbationTime & { strength?: number | Tensor } = {},
   ): Tensor {
-    assertTensor('PerturbationLayer', 'input', input)
-    const field = this.forward(input.shape, { timeOffset })
+    this.#assertAlive()
+    expectKind('PerturbationLayer', 'input', input, this.noise)
     if (typeof strength !== 'number') {
-      return scaledSum({ value: field, weight: strength, index: 0, base: input })
+      expectKind('PerturbationLayer', 'strength', strength, this.noise)
+      expectShape('PerturbationLayer', 'strength', strength, { one: 1 })
+      const value = this.forward(input.shape, { timeOffset })
+      return scaledSum({ value, weight: strength, index: 0, base: input })
     }
     expectNumber('PerturbationLayer', 'strength', strength)
+    const field = this.forward(input.shape, { timeOffset })
     return add(input, strength === 1 ? field : affine(field, { factor: strength }))
   }
 
