@@ -19,23 +19,33 @@ int64_t placeOf(const Real* from, int64_t count, double value) {
   return 0;
 }
 
-// Minimum and maximum of a block, not their places.
+// Minimum and maximum of a block, not their places. Four vectors at a time: the comparisons of one
+// have to wait for those before it.
 template <class Real>
 Extremes rangeOf(const Real* from, int64_t count) {
+  constexpr int kVectors = 4;
   constexpr int64_t kLanes = Vector<Real>::kLanes;
-  Vector<Real> lows(from[0]), highs(from[0]), faults(Real(0));
+  Vector<Real> lows[kVectors], highs[kVectors], faults[kVectors];
+  for (int j = 0; j < kVectors; ++j) {
+    lows[j] = highs[j] = Vector<Real>(from[0]);
+    faults[j] = Vector<Real>(Real(0));
+  }
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    const Vector<Real> x = load(from + i);
-    lows = minimum(lows, x);
-    highs = maximum(highs, x);
-    faults += x - x;  // 0 as long as all is finite
+  for (; i + kVectors * kLanes <= count; i += kVectors * kLanes) {
+    for (int j = 0; j < kVectors; ++j) {
+      const Vector<Real> x = load(from + i + j * kLanes);
+      lows[j] = minimum(lows[j], x);
+      highs[j] = maximum(highs[j], x);
+      faults[j] += x - x;  // 0 as long as all is finite
+    }
   }
   Real low = from[0], high = from[0], fault = 0;
-  for (int lane = 0; lane < kLanes; ++lane) {
-    low = minimum(low, lows[lane]);
-    high = maximum(high, highs[lane]);
-    fault += faults[lane];
+  for (int j = 0; j < kVectors; ++j) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      low = minimum(low, lows[j][lane]);
+      high = maximum(high, highs[j][lane]);
+      fault += faults[j][lane];
+    }
   }
   for (; i < count; ++i) {
     low = minimum(low, from[i]);
