@@ -10,6 +10,8 @@
 namespace entrain::inline ENTRAIN_ISA {
 
 constexpr int kSimplexAxes = 4;
+constexpr int64_t kMostSimplexOctaves = 1024;
+constexpr double kLargestSimplexPeriod = 0x1p27;
 
 // What an octave's noise n contributes, times gain^o; all but turbulence are divided by Σ gain^o.
 enum class FractalKind : int64_t {
@@ -51,7 +53,37 @@ struct SimplexField {
     visit("seedLow", seedLow);
     visit("seedHigh", seedHigh);
   }
-  void validate(const Check& check, int64_t dim) const;
+  void validate(const Check& check, int64_t dim) const {
+    check.atLeast("dim", dim, 1);
+    check.rule(dim <= kSimplexAxes, "dim", "at most 4", double(dim));
+    if (table) check.shape("table", table, {{"entries of a table", 256}});
+    check.rule(kernel > 0 && kernel <= 1, "kernel", "in (0, 1]", kernel);
+    check.within("kind", double(kind), 0, double(FractalKind::turbulence));
+    check.atLeast("octaves", octaves, 1);
+    check.rule(octaves <= kMostSimplexOctaves, "octaves", "at most 1024", double(octaves));
+    if (offsets) check.shape("offsets", offsets, {{"octaves", octaves}, {"dim", dim}});
+    check.within("seedLow", double(seedLow), 0, 4294967295.0);
+    check.within("seedHigh", double(seedHigh), 0, 4294967295.0);
+    validatePeriods(check, dim);
+  }
+
+ private:
+  // A period must be whole in every octave, and its lattice small enough for words of 32 bits.
+  void validatePeriods(const Check& check, int64_t dim) const {
+    const char* names[] = {"period0", "period1", "period2", "period3"};
+    for (int axis = 0; axis < kSimplexAxes; ++axis) {
+      check.atLeast(names[axis], period[axis], 0);
+      if (period[axis] == 0) continue;
+      check.rule(axis < dim, names[axis], "0 beyond dim", double(period[axis]));
+      const double whole = double(int64_t(lacunarity < 1e6 ? lacunarity : 0));
+      check.rule(octaves == 1 || (lacunarity >= 1 && lacunarity == whole), "lacunarity",
+                 "a whole number for a field with a period and octaves", lacunarity);
+      double last = double(period[axis]);
+      for (int64_t o = 1; o < octaves && last <= kLargestSimplexPeriod; ++o) last *= lacunarity;
+      check.rule(last <= kLargestSimplexPeriod, names[axis],
+                 "at most 2^27 / lacunarity^(octaves - 1)", double(period[axis]));
+    }
+  }
 };
 
 // Where a grid's points are: point (i_0, …, i_{dim−1}) stands at origin_k + i_k step_k.
@@ -76,7 +108,15 @@ struct SimplexPlace {
     visit("step2", step[2]);
     visit("step3", step[3]);
   }
-  void validate(const Check& check) const;
+  void validate(const Check& check) const {
+    check.atLeast("dim", dim, 1);
+    check.rule(dim <= kSimplexAxes, "dim", "at most 4", double(dim));
+    const char* names[] = {"shape0", "shape1", "shape2", "shape3"};
+    for (int axis = 0; axis < kSimplexAxes; ++axis) {
+      check.atLeast(names[axis], shape[axis], 0);
+      check.rule(axis < dim || shape[axis] == 1, names[axis], "1 beyond dim", double(shape[axis]));
+    }
+  }
   HOST_DEVICE int64_t points() const { return shape[0] * shape[1] * shape[2] * shape[3]; }
 };
 

@@ -1,0 +1,101 @@
+// Floor: arithmetic. One octave in 3D takes about 130 vector operations of 16 points.
+#include "ops/simplex.h"
+
+#include "cpu/simplex_rows.h"
+
+namespace entrain::inline ENTRAIN_ISA::cpu {
+
+namespace {
+
+// Points of any kind, by what is asked for.
+template <int dim, class Real, class Function>
+void withOutput(bool derivative, const Function& function) {
+  if (derivative) {
+    function(std::integral_constant<SimplexOutput, SimplexOutput::derivative>{});
+  } else {
+    function(std::integral_constant<SimplexOutput, SimplexOutput::value>{});
+  }
+}
+
+}  // namespace
+
+template <class Real>
+void run(const SimplexSample<Real>& op, Context& context) {
+  withDimension(op.dim, [&](auto axes) {
+    constexpr int dim = axes.value;
+    const SimplexPlan plan = makePlan<dim>(op.field, context);
+    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
+      withOutput<dim, Real>(bool(op.derivative), [&](auto output) {
+        samplePoints<dim, output.value, Hash, Real>(
+            plan, op.points, op.samples, {op.value.data, op.derivative.data}, context);
+      });
+    });
+  });
+}
+
+template <class Real>
+void run(const SimplexGrid<Real>& op, Context& context) {
+  const SimplexTarget<Real> target{op.value.data, op.derivative.data};
+  withDimension(op.place.dim, [&](auto axes) {
+    constexpr int dim = axes.value;
+    const SimplexPlan plan = makePlan<dim>(op.field, context);
+    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
+      withOutput<dim, Real>(bool(op.derivative), [&](auto output) {
+        constexpr SimplexOutput kOutput = output.value;
+        if constexpr (sizeof(Real) == 4) {
+          if (formsTermsPerAxis(op.field)) {
+            return gridRows<dim, kOutput == SimplexOutput::derivative, Hash>(plan, op.place, target,
+                                                                             context);
+          }
+        }
+        gridPoints<dim, kOutput, Hash, Real>(plan, op.place, target, context);
+      });
+    });
+  });
+}
+
+template <class Real>
+void run(const SimplexSampleBackward<Real>& op, Context& context) {
+  const int64_t dim = op.dim;
+  context.forRange(op.samples, kPointGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      for (int64_t k = i * dim; k < (i + 1) * dim; ++k) {
+        op.gradPoints[k] = op.gradOutput[i] * op.derivative[k];
+      }
+    }
+  });
+}
+
+template <class Real>
+void run(const SimplexCurlSample<Real>& op, Context& context) {
+  const auto sample = [&](auto axes) {
+    constexpr int dim = axes.value;
+    const SimplexPlan plan = makePlan<dim>(op.field, context);
+    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
+      samplePoints<dim, SimplexOutput::curl, Hash, Real>(plan, op.points, op.samples,
+                                                         {nullptr, op.curl.data}, context);
+    });
+  };
+  op.dim == 2 ? sample(Axes<2>{}) : sample(Axes<3>{});
+}
+
+template <class Real>
+void run(const SimplexCurlGrid<Real>& op, Context& context) {
+  const auto grid = [&](auto axes) {
+    constexpr int dim = axes.value;
+    const SimplexPlan plan = makePlan<dim>(op.field, context);
+    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
+      gridPoints<dim, SimplexOutput::curl, Hash, Real>(plan, op.place, {nullptr, op.curl.data},
+                                                       context);
+    });
+  };
+  op.place.dim == 2 ? grid(Axes<2>{}) : grid(Axes<3>{});
+}
+
+EXPORT_KERNELS(SimplexSample)
+EXPORT_KERNELS(SimplexSampleBackward)
+EXPORT_KERNELS(SimplexGrid)
+EXPORT_KERNELS(SimplexCurlSample)
+EXPORT_KERNELS(SimplexCurlGrid)
+
+}  // namespace entrain::inline ENTRAIN_ISA::cpu

@@ -1,0 +1,128 @@
+// Grids in float32: what an axis adds to the skewed coordinates i_k = x_k + F Σx is formed once per
+// axis and row in float64, as a cell and a fraction in units of 2^−23. Fractions add up exactly in
+// float32, so equal coordinates stay equal and every order of evaluation gives the same bits.
+#pragma once
+
+#include "ops/simplex_field.h"
+
+namespace entrain::inline ENTRAIN_ISA {
+
+// Larger sums, warped fields and float64 take ops/simplex_field.h at every point instead.
+constexpr int64_t kMostGridOctaves = 16;
+
+HOST_DEVICE bool formsTermsPerAxis(const SimplexField& field) {
+  return field.warp == 0 && field.octaves <= kMostGridOctaves;
+}
+
+// The axis that lies contiguously in memory: the last one of more than one point.
+HOST_DEVICE int lineAxis(const SimplexPlace& place) {
+  int axis = int(place.dim) - 1;
+  while (axis > 0 && place.shape[axis] == 1) --axis;
+  return axis;
+}
+
+// The coordinate of point i of an axis.
+template <class WideReal>
+HOST_DEVICE WideReal gridCoordinate(const SimplexPlace& place, int axis, WideReal i) {
+  return fma(i, WideReal(place.step[axis]), WideReal(place.origin[axis]));
+}
+// The indices of a row's axes, and 0 for that of the line: row r of shape without the line.
+template <int dim>
+HOST_DEVICE void rowIndices(const SimplexPlace& place, int line, int64_t row,
+                            int64_t (&indices)[dim]) {
+  for (int k = dim - 1; k >= 0; --k) {
+    if (k == line) {
+      indices[k] = 0;
+    } else {
+      indices[k] = row % place.shape[k];
+      row /= place.shape[k];
+    }
+  }
+}
+
+// What one axis, or all axes of a row together, add to a skewed coordinate.
+template <class Real>
+struct AxisTerm {
+  Real fraction;  // in [0, 1), a multiple of 2^−23
+  Word<Real> cell;
+};
+
+constexpr double kGridUnits = 0x1p23;
+
+template <class WideReal>
+HOST_DEVICE WideReal gridUnits(WideReal x) {
+  return roundToEven(x * WideReal(kGridUnits));
+}
+template <class Real>
+HOST_DEVICE AxisTerm<Real> axisTerm(Wide<Real> units) {
+  using WideReal = Wide<Real>;
+  const WideReal cell = floorOf(units * WideReal(1 / kGridUnits));
+  const WideReal rest = fma(cell, WideReal(-kGridUnits), units);
+  return {narrowed<Real>(rest * WideReal(1 / kGridUnits)), wordOf<Real>(cell)};
+}
+
+// Of a line's point x: what it adds along the line, and what it adds along every other axis.
+template <class Real>
+struct LineTerms {
+  AxisTerm<Real> along, across;
+};
+template <class Real>
+HOST_DEVICE LineTerms<Real> lineTerms(const SimplexSettings& settings, const SimplexOctave& octave,
+                                      int line, Wide<Real> x) {
+  using WideReal = Wide<Real>;
+  const WideReal scaled = octaveCoordinate(octave, line, x);
+  const WideReal skew = gridUnits(scaled * WideReal(settings.skew));
+  return {axisTerm<Real>(gridUnits(scaled) + skew), axisTerm<Real>(skew)};
+}
+
+// What a row adds along each axis.
+template <int dim, class Real>
+HOST_DEVICE void rowTerms(const SimplexSettings& settings, const SimplexOctave& octave, int line,
+                          const Wide<Real> (&x)[dim], AxisTerm<Real> (&terms)[dim]) {
+  using WideReal = Wide<Real>;
+  WideReal scaled[dim];
+  WideReal sum = WideReal(0.0);
+  for (int k = 0; k < dim; ++k) {
+    if (k == line) continue;
+    scaled[k] = octaveCoordinate(octave, k, x[k]);
+    sum = sum + scaled[k];
+  }
+  const WideReal skew = gridUnits(sum * WideReal(settings.skew));
+  for (int k = 0; k < dim; ++k) {
+    terms[k] = axisTerm<Real>(k == line ? skew : gridUnits(scaled[k]) + skew);
+  }
+}
+
+// A line's or a row's cells as the hash adds them up: multiplied by the axis's factor, the seed
+// being the row's.
+HOST_DEVICE bool multipliesCells(const SimplexSettings& settings) {
+  return !settings.tiled && !settings.tabled;
+}
+HOST_DEVICE uint32_t cellFactor(const SimplexSettings& settings, int axis) {
+  return multipliesCells(settings) ? axisFactor(axis) : 1u;
+}
+
+// One octave at a point of the grid: the sums of its line's and its row's terms.
+template <int dim, bool kDerivative, bool kFactors, class Hash, class Real>
+HOST_DEVICE void gridNoise(const SimplexPlan& plan, const SimplexOctave& octave, const Hash& hash,
+                           const Real (&lineFraction)[dim], const Word<Real> (&lineCell)[dim],
+                           const Real (&rowFraction)[dim], const Word<Real> (&rowCell)[dim],
+                           SimplexNoise<dim, Real>& noise) {
+  using Scalar = Lane<Real>;
+  SimplexCell<dim, Real> cell;
+  const Real one = Real(Scalar(1));
+#pragma GCC unroll 4
+  for (int k = 0; k < dim; ++k) {
+    const Real fraction = lineFraction[k] + rowFraction[k];
+    const auto carry = opposite(isLess(fraction, one));
+    cell.order[k] = addWhere(carry, fraction, -one);
+    cell.words[k] = addWhere(carry, lineCell[k] + rowCell[k],
+                             wordsOf<Real>(kFactors ? axisFactor(k) : 1u));
+  }
+  unskewed<dim>(cell, Scalar(plan.settings.unskew));
+  if constexpr (!kFactors) hashWords<dim, Real>(plan.settings, octave, cell.words);
+  simplexSum<dim, kDerivative>(cell, hash, Scalar(plan.settings.unskew),
+                               Scalar(plan.settings.kernel), noise);
+}
+
+}  // namespace entrain::inline ENTRAIN_ISA

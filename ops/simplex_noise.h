@@ -1,0 +1,210 @@
+// One octave of simplex noise inside a cell: n = A Σ_c max(kernel − |x − c|², 0)⁴ g_c · (x − c) over
+// the dim + 1 corners of the simplex, ∇n = A Σ_c (t⁴ g_c − 8 t³ (g_c · (x − c)) (x − c)). The cell is
+// the unit cube of the lattice i = x + F Σx; the simplex in it is the order of the coordinates.
+// Gustavson 2005, "Simplex noise demystified".
+#pragma once
+
+#include "ops/simplex_lanes.h"
+
+namespace entrain::inline ENTRAIN_ISA {
+
+// The lattice i = x + F Σx, so x = i − G Σi with G = F / (1 + dim F). With F = 1 / t a step of t along
+// an axis is the lattice vector (1, …, 1 + t, …, 1): such a lattice tiles. In 3D it is the usual one.
+struct SimplexLattice {
+  double skew, unskew;
+};
+template <int dim>
+HOST_DEVICE constexpr int axisTranslation() {
+  return dim == 1 ? 1 : dim == 4 ? 4 : 3;
+}
+template <int dim>
+HOST_DEVICE constexpr SimplexLattice simplexLattice(bool tiled) {
+  constexpr int t = axisTranslation<dim>();
+  if (dim == 1) return {0, 0};
+  if (dim == 3 || tiled) return {1.0 / t, 1.0 / (t + dim)};
+  if (dim == 2) return {0.36602540378443865, 0.21132486540518713};  // (√3 − 1)/2, (3 − √3)/6
+  return {0.30901699437494745, 0.1381966011250105};                 // (√5 − 1)/4, (5 − √5)/20
+}
+
+// Where the field is evaluated: the offset from the cell's first corner, numbers whose order is the
+// simplex, and the cell's coordinates, each already multiplied as the hash wants it.
+template <int dim, class Real>
+struct SimplexCell {
+  Real offset[dim];
+  Real order[dim];
+  Word<Real> words[dim];
+};
+
+template <int dim, class Real>
+struct SimplexNoise {
+  Real value;
+  Real derivative[dim];
+};
+
+// Which axes a corner has advanced along: corner c along the c axes of the largest coordinates.
+template <int dim, class Mask>
+struct CornerAxes {
+  Mask advanced[dim > 1 ? dim - 1 : 1][dim];  // of corners 1 … dim − 1
+};
+
+// Whether axis `a` comes before axis `b` > a. In 3D the earlier of equal ones, else the later.
+template <int dim, class Real>
+HOST_DEVICE auto comesBefore(Real a, Real b) {
+  if constexpr (dim == 3) {
+    return opposite(isLess(a, b));
+  } else {
+    return isLess(b, a);
+  }
+}
+
+template <int dim, class Real>
+HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
+  using Mask = decltype(isLess(x[0], x[0]));
+  CornerAxes<dim, Mask> axes;
+  if constexpr (dim == 2) {
+    const Mask first = comesBefore<dim>(x[0], x[1]);
+    axes.advanced[0][0] = first;
+    axes.advanced[0][1] = opposite(first);
+  } else if constexpr (dim == 3) {
+    const Mask xy = comesBefore<dim>(x[0], x[1]), yz = comesBefore<dim>(x[1], x[2]);
+    const Mask xz = comesBefore<dim>(x[0], x[2]);
+    const Mask yx = opposite(xy), zy = opposite(yz), zx = opposite(xz);
+    axes.advanced[0][0] = both(xy, xz);
+    axes.advanced[0][1] = both(yx, yz);
+    axes.advanced[0][2] = both(zx, zy);
+    axes.advanced[1][0] = either(xy, xz);
+    axes.advanced[1][1] = either(yx, yz);
+    axes.advanced[1][2] = either(zx, zy);
+  } else if constexpr (dim == 4) {
+    Mask before[4][4];
+    for (int a = 0; a < 4; ++a) {
+      for (int b = a + 1; b < 4; ++b) {
+        before[a][b] = comesBefore<dim>(x[a], x[b]);
+        before[b][a] = opposite(before[a][b]);
+      }
+    }
+    for (int a = 0; a < 4; ++a) {
+      const Mask p = before[a][(a + 1) & 3], q = before[a][(a + 2) & 3], r = before[a][(a + 3) & 3];
+      const Mask pAndQ = both(p, q), pOrQ = either(p, q);
+      axes.advanced[0][a] = both(pAndQ, r);
+      axes.advanced[1][a] = either(pAndQ, both(pOrQ, r));
+      axes.advanced[2][a] = either(pOrQ, r);
+    }
+  }
+  return axes;
+}
+
+// The sum over the corners, without its amplitude. `hash.corners(words, axes, hashes)` fills the
+// hash of each corner, `hash.gradient(hashes, corner, g)` its gradient.
+template <int dim, bool kDerivative, class Real, class Hash>
+HOST_DEVICE void simplexSum(const SimplexCell<dim, Real>& cell, const Hash& hash,
+                            Lane<Real> unskew, Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
+  using Scalar = Lane<Real>;
+  const auto axes = cornerAxes<dim>(cell.order);
+  typename Hash::template Hashes<dim> hashes;
+  hash.template corners<dim>(cell.words, axes, hashes);
+  Real along[dim], across[dim];  // Σ t⁴ g and Σ t³ (g · x) x
+#pragma GCC unroll 5
+  for (int c = 0; c <= dim; ++c) {
+    Real x[dim], g[dim];
+    Real t = Real(kernel);
+    const Scalar shift = dim == 1 ? Scalar(c == 0 ? 0 : -1)
+                                  : Scalar(c) * unskew - (c == dim ? Scalar(1) : Scalar(0));
+#pragma GCC unroll 4
+    for (int k = 0; k < dim; ++k) {
+      x[k] = c == 0 ? cell.offset[k] : cell.offset[k] + Real(shift);
+      if (c > 0 && c < dim) x[k] = addWhere(axes.advanced[c - 1][k], x[k], Real(Scalar(-1)));
+      t = fma(-x[k], x[k], t);
+    }
+    t = positivePart(t);
+    hash.template gradient<dim>(hashes, c, g);
+    Real dot = g[0] * x[0];
+#pragma GCC unroll 4
+    for (int k = 1; k < dim; ++k) dot = fma(g[k], x[k], dot);
+    const Real t2 = t * t, t4 = t2 * t2;
+    noise.value = c == 0 ? t4 * dot : fma(t4, dot, noise.value);
+    if constexpr (kDerivative) {
+      const Real slope = t2 * t * dot;
+#pragma GCC unroll 4
+      for (int k = 0; k < dim; ++k) {
+        along[k] = c == 0 ? t4 * g[k] : fma(t4, g[k], along[k]);
+        across[k] = c == 0 ? slope * x[k] : fma(slope, x[k], across[k]);
+      }
+    }
+  }
+  if constexpr (kDerivative) {
+#pragma GCC unroll 4
+    for (int k = 0; k < dim; ++k) {
+      noise.derivative[k] = fma(across[k], Real(Scalar(-8)), along[k]);
+    }
+  }
+}
+
+// ---- the stateless hash ----
+
+// What a cell coordinate is multiplied by before the axes are combined by exclusive or: odd numbers
+// near 2^32 / golden ratio and the like, so that neighbours differ in all high bits.
+HOST_DEVICE constexpr uint32_t axisFactor(int axis) {
+  return axis == 0 ? 0x9e3779b1u : axis == 1 ? 0x85ebca6bu : axis == 2 ? 0xc2b2ae35u : 0x27d4eb2fu;
+}
+// h (h | 1) with h ^= h >> 15 before: the spectrum of the gradients over the lattice is flat
+// (test/simplex-operation.test.ts), also that of products of neighbours.
+template <class Real>
+HOST_DEVICE Word<Real> mixed(Word<Real> h) {
+  h = h ^ shiftRight(h, 15);
+  return h * (h | wordsOf<Real>(1u));
+}
+
+// Gradients ±[1, 2) in each component, from a word; words[k] is coordinate · axisFactor(k) + seed.
+template <class Real>
+struct IntegerHash {
+  template <int dim>
+  struct Hashes {
+    Word<Real> words[dim + 1];
+  };
+  template <int dim, class Axes>
+  HOST_DEVICE void corners(const Word<Real> (&words)[dim], const Axes& axes,
+                           Hashes<dim>& hashes) const {
+    Word<Real> first = words[0], last = words[0] + wordsOf<Real>(axisFactor(0));
+    Word<Real> change[dim];
+    change[0] = first ^ last;
+#pragma GCC unroll 4
+    for (int k = 1; k < dim; ++k) {
+      const Word<Real> next = words[k] + wordsOf<Real>(axisFactor(k));
+      change[k] = words[k] ^ next;
+      first = first ^ words[k];
+      last = last ^ next;
+    }
+    hashes.words[0] = mixed<Real>(first);
+    hashes.words[dim] = mixed<Real>(last);
+    const Word<Real> zero = wordsOf<Real>(0u);
+    if constexpr (dim == 2) {
+      hashes.words[1] = mixed<Real>(first ^ pick(axes.advanced[0][0], change[0], change[1]));
+    } else if constexpr (dim == 3) {
+      const Word<Real> largest =
+          pick(axes.advanced[0][0], change[0], pick(axes.advanced[0][1], change[1], change[2]));
+      const Word<Real> smallest =
+          pick(axes.advanced[1][0], pick(axes.advanced[1][1], change[2], change[1]), change[0]);
+      hashes.words[1] = mixed<Real>(first ^ largest);
+      hashes.words[2] = mixed<Real>(last ^ smallest);
+    } else if constexpr (dim == 4) {
+      for (int c = 1; c < 4; ++c) {
+        Word<Real> word = first;
+        for (int k = 0; k < 4; ++k) word = word ^ pick(axes.advanced[c - 1][k], change[k], zero);
+        hashes.words[c] = mixed<Real>(word);
+      }
+    }
+  }
+  template <int dim>
+  HOST_DEVICE static void gradientOf(Word<Real> hash, Real (&g)[dim]) {
+    const int shifts[] = {0, 3, 6, 10};  // signs and leading mantissas of the axes are apart
+#pragma GCC unroll 4
+    for (int k = 0; k < dim; ++k) signedUnit(shiftLeft(hash, shifts[k]), g[k]);
+  }
+  template <int dim>
+  HOST_DEVICE void gradient(const Hashes<dim>& hashes, int corner, Real (&g)[dim]) const {
+    gradientOf<dim>(hashes.words[corner], g);
+  }
+};
+
+}  // namespace entrain::inline ENTRAIN_ISA
