@@ -467,7 +467,7 @@ onEveryDevice('SimplexNoise', (device) => {
       } catch (thrown) {
         error = thrown
       }
-      assertRefusal(error, { title, codes: [code], prefix: 'SimplexNoise', words })
+      assertRefusal(error, { title, codes: [code], prefix: 'simplex', words })
     }
     const left = noise.device.memory().live - live
     assert.ok(left <= 4096, `${left} bytes stay in use`)
