@@ -227,7 +227,13 @@ onEveryDevice('PerturbationLayer', (device) => {
         .uniforms(5 * dim)
         .map((u) => 40 * u)
       for (const normalize of ['fixed', 'minmax'] as const) {
-        using layer = new PerturbationLayer({ seed: 3, animate, normalize, device })
+        using layer = new PerturbationLayer({
+          seed: 3,
+          animate,
+          normalize,
+          dtype: 'float64',
+          device,
+        })
         await checkGradients(
           device,
           { points: { shape: [5, dim], data } },
@@ -311,6 +317,18 @@ onEveryDevice('PerturbationLayer', (device) => {
       ['a time for five axes', 'ERR_VALUE', ['timeOffset'], forward([2, 2, 2, 2, 2], 1)],
       ['points on a line', 'ERR_SHAPE', ['points'], () => layer.sample(points(1))],
       ['points of five axes', 'ERR_SHAPE', ['points'], () => layer.sample(points(5))],
+      [
+        'float64 points for float32 fields',
+        'ERR_DTYPE',
+        ['points'],
+        () => layer.sample(points(2, 'float64')),
+      ],
+      [
+        'a float64 input for float32 fields',
+        'ERR_DTYPE',
+        ['input'],
+        () => layer.perturb(points(4, 'float64')),
+      ],
       [
         'no strength',
         'ERR_VALUE',

@@ -131,6 +131,7 @@ export class PerturbationLayer implements Disposable {
     this.#assertAlive()
     assertTensor('PerturbationLayer', 'points', points)
     const [, dim = 0] = expectShape('PerturbationLayer', 'points', points, { M: -1, dim: -1 })
+    expectKind('PerturbationLayer', 'points', points, this.noise)
     if (dim < 2 || dim > kMostNoiseAxes) {
       throw new ShapeError(`PerturbationLayer: points must be of 2 to 4 coordinates, got ${dim}`)
     }
