@@ -83,8 +83,14 @@ HOST_DEVICE VectorWord<double> shiftRight(VectorWord<double> word, int count) {
 
 #if defined(__AVX512F__)
 template <class Real>
-struct LaneMask {
-  uint32_t bits;  // of the lanes, the first one lowest
+struct LaneMask;
+template <>
+struct LaneMask<float> {
+  __mmask16 bits;
+};
+template <>
+struct LaneMask<double> {
+  __mmask8 bits;
 };
 HOST_DEVICE LaneMask<float> isLess(Vector<float> a, Vector<float> b) {
   return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)};
@@ -92,48 +98,73 @@ HOST_DEVICE LaneMask<float> isLess(Vector<float> a, Vector<float> b) {
 HOST_DEVICE LaneMask<double> isLess(Vector<double> a, Vector<double> b) {
   return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_LT_OQ)};
 }
+HOST_DEVICE LaneMask<float> isAtLeast(Vector<float> a, Vector<float> b) {
+  return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_NLT_UQ)};
+}
+HOST_DEVICE LaneMask<double> isAtLeast(Vector<double> a, Vector<double> b) {
+  return {_mm512_cmp_pd_mask(a.v, b.v, _CMP_NLT_UQ)};
+}
+HOST_DEVICE LaneMask<float> alsoLess(LaneMask<float> mask, Vector<float> a, Vector<float> b) {
+  return {_mm512_mask_cmp_ps_mask(mask.bits, a.v, b.v, _CMP_LT_OQ)};
+}
+HOST_DEVICE LaneMask<double> alsoLess(LaneMask<double> mask, Vector<double> a, Vector<double> b) {
+  return {_mm512_mask_cmp_pd_mask(mask.bits, a.v, b.v, _CMP_LT_OQ)};
+}
+HOST_DEVICE LaneMask<float> alsoAtLeast(LaneMask<float> mask, Vector<float> a, Vector<float> b) {
+  return {_mm512_mask_cmp_ps_mask(mask.bits, a.v, b.v, _CMP_NLT_UQ)};
+}
+HOST_DEVICE LaneMask<double> alsoAtLeast(LaneMask<double> mask, Vector<double> a,
+                                         Vector<double> b) {
+  return {_mm512_mask_cmp_pd_mask(mask.bits, a.v, b.v, _CMP_NLT_UQ)};
+}
 HOST_DEVICE LaneMask<float> isLessSigned(VectorWord<float> a, VectorWord<float> b) {
   return {_mm512_cmplt_epi32_mask((__m512i)a.v, (__m512i)b.v)};
 }
 HOST_DEVICE LaneMask<double> isLessSigned(VectorWord<double> a, VectorWord<double> b) {
   return {_mm512_cmplt_epi64_mask((__m512i)(a.v << 32), (__m512i)(b.v << 32))};
 }
-template <class Real>
-HOST_DEVICE LaneMask<Real> both(LaneMask<Real> a, LaneMask<Real> b) {
-  return {a.bits & b.bits};
+HOST_DEVICE LaneMask<float> both(LaneMask<float> a, LaneMask<float> b) {
+  return {_kand_mask16(a.bits, b.bits)};
 }
-template <class Real>
-HOST_DEVICE LaneMask<Real> either(LaneMask<Real> a, LaneMask<Real> b) {
-  return {a.bits | b.bits};
+HOST_DEVICE LaneMask<double> both(LaneMask<double> a, LaneMask<double> b) {
+  return {_kand_mask8(a.bits, b.bits)};
 }
-template <class Real>
-HOST_DEVICE LaneMask<Real> opposite(LaneMask<Real> a) {
-  return {~a.bits};
+HOST_DEVICE LaneMask<float> either(LaneMask<float> a, LaneMask<float> b) {
+  return {_kor_mask16(a.bits, b.bits)};
+}
+HOST_DEVICE LaneMask<double> either(LaneMask<double> a, LaneMask<double> b) {
+  return {_kor_mask8(a.bits, b.bits)};
+}
+HOST_DEVICE LaneMask<float> opposite(LaneMask<float> a) {
+  return {_knot_mask16(a.bits)};
+}
+HOST_DEVICE LaneMask<double> opposite(LaneMask<double> a) {
+  return {_knot_mask8(a.bits)};
 }
 HOST_DEVICE Vector<float> addWhere(LaneMask<float> mask, Vector<float> a, Vector<float> b) {
-  return (Vector<float>::Native)_mm512_mask_add_ps(a.v, __mmask16(mask.bits), a.v, b.v);
+  return (Vector<float>::Native)_mm512_mask_add_ps(a.v, mask.bits, a.v, b.v);
 }
 HOST_DEVICE Vector<double> addWhere(LaneMask<double> mask, Vector<double> a, Vector<double> b) {
-  return (Vector<double>::Native)_mm512_mask_add_pd(a.v, __mmask8(mask.bits), a.v, b.v);
+  return (Vector<double>::Native)_mm512_mask_add_pd(a.v, mask.bits, a.v, b.v);
 }
 HOST_DEVICE VectorWord<float> addWhere(LaneMask<float> mask, VectorWord<float> a,
                                        VectorWord<float> b) {
   return VectorWord<float>::Native(
-      _mm512_mask_add_epi32((__m512i)a.v, __mmask16(mask.bits), (__m512i)a.v, (__m512i)b.v));
+      _mm512_mask_add_epi32((__m512i)a.v, mask.bits, (__m512i)a.v, (__m512i)b.v));
 }
 HOST_DEVICE VectorWord<double> addWhere(LaneMask<double> mask, VectorWord<double> a,
                                         VectorWord<double> b) {
   return VectorWord<double>::Native(
-      _mm512_mask_add_epi64((__m512i)a.v, __mmask8(mask.bits), (__m512i)a.v, (__m512i)b.v));
+      _mm512_mask_add_epi64((__m512i)a.v, mask.bits, (__m512i)a.v, (__m512i)b.v));
 }
 HOST_DEVICE VectorWord<float> pick(LaneMask<float> mask, VectorWord<float> a, VectorWord<float> b) {
   return VectorWord<float>::Native(
-      _mm512_mask_blend_epi32(__mmask16(mask.bits), (__m512i)b.v, (__m512i)a.v));
+      _mm512_mask_blend_epi32(mask.bits, (__m512i)b.v, (__m512i)a.v));
 }
 HOST_DEVICE VectorWord<double> pick(LaneMask<double> mask, VectorWord<double> a,
                                     VectorWord<double> b) {
   return VectorWord<double>::Native(
-      _mm512_mask_blend_epi64(__mmask8(mask.bits), (__m512i)b.v, (__m512i)a.v));
+      _mm512_mask_blend_epi64(mask.bits, (__m512i)b.v, (__m512i)a.v));
 }
 HOST_DEVICE Vector<float> positivePart(Vector<float> x) {
   return (Vector<float>::Native)_mm512_max_ps(x.v, _mm512_setzero_ps());
@@ -147,6 +178,18 @@ using LaneMask = VectorInteger<Real>;
 template <class Real>
 HOST_DEVICE LaneMask<Real> isLess(Vector<Real> a, Vector<Real> b) {
   return less(a, b);
+}
+template <class Real>
+HOST_DEVICE LaneMask<Real> isAtLeast(Vector<Real> a, Vector<Real> b) {
+  return ~less(a, b).v;
+}
+template <class Real>
+HOST_DEVICE LaneMask<Real> alsoLess(LaneMask<Real> mask, Vector<Real> a, Vector<Real> b) {
+  return mask & less(a, b);
+}
+template <class Real>
+HOST_DEVICE LaneMask<Real> alsoAtLeast(LaneMask<Real> mask, Vector<Real> a, Vector<Real> b) {
+  return mask.v & ~less(a, b).v;
 }
 HOST_DEVICE LaneMask<float> isLessSigned(VectorWord<float> a, VectorWord<float> b) {
   return Vector<float>::NativeInteger(a.v) < Vector<float>::NativeInteger(b.v);
@@ -188,6 +231,12 @@ HOST_DEVICE Vector<Real> positivePart(Vector<Real> x) {
 // ---- gradients ----
 
 HOST_DEVICE void signedUnit(VectorWord<float> word, Vector<float>& x) {
+#if defined(__AVX512F__)
+  // (word & 0x807fffff) | 0x3f800000 in one instruction.
+  x = (Vector<float>::Native)_mm512_ternarylogic_epi32(
+      (__m512i)word.v, _mm512_set1_epi32(int(0x807fffffu)), _mm512_set1_epi32(0x3f800000), 0xea);
+  return;
+#endif
   x = (Vector<float>::Native)((word.v & 0x807fffffu) | 0x3f800000u);
 }
 HOST_DEVICE void signedUnit(VectorWord<double> word, Vector<double>& x) {

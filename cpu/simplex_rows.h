@@ -14,6 +14,7 @@ constexpr int64_t kGroupRows = 64;
 // The terms of one task, by octave: of its line's points and of its rows, for each axis.
 template <int dim>
 struct alignas(64) GridTerms {
+  OctaveFactors<dim, float> factors[kMostGridOctaves];
   float lineFraction[kMostGridOctaves][2][kLinePoints];  // across and along the line
   uint32_t lineCell[kMostGridOctaves][dim][kLinePoints];
   float rowFraction[kMostGridOctaves][dim][kGroupRows];
@@ -83,10 +84,11 @@ void formRowTerms(const SimplexPlan& plan, const SimplexPlace& place, int line, 
 
 // One vector of points of one row, all octaves.
 template <int dim, bool kDerivative, class Hash>
-HOST_DEVICE void gridVector(const SimplexPlan& plan, const GridTerms<dim>& terms, int line,
-                            int64_t at, int64_t row, SimplexNoise<dim, Vector<float>>& field) {
+HOST_DEVICE void gridVector(const SimplexPlan& plan, const FieldFactors<float>& factors,
+                            const GridTerms<dim>& terms, int line, int64_t at, int64_t row,
+                            SimplexNoise<dim, Vector<float>>& field) {
   using Lanes = Vector<float>;
-  constexpr bool kFactors = std::is_same_v<Hash, IntegerHash<Lanes>>;
+  constexpr bool kMultiplied = std::is_same_v<Hash, IntegerHash<Lanes>>;
   clear(field);
   for (int64_t o = 0; o < plan.settings.octaves; ++o) {
     Lanes lineFraction[dim], rowFraction[dim];
@@ -100,10 +102,10 @@ HOST_DEVICE void gridVector(const SimplexPlan& plan, const GridTerms<dim>& terms
     }
     const SimplexOctave& octave = plan.octaves[o];
     SimplexNoise<dim, Lanes> noise;
-    gridNoise<dim, kDerivative, kFactors>(
-        plan, octave, HashOf<Hash>::make(plan.tables, octave.modulus, octave.seed), lineFraction,
-        lineCell, rowFraction, rowCell, noise);
-    accumulate<dim, kDerivative>(plan.settings, octave, noise, field);
+    gridNoise<dim, kDerivative, kMultiplied>(
+        factors, plan.settings, HashOf<Hash>::make(plan.tables, octave.modulus, octave.seed),
+        lineFraction, lineCell, rowFraction, rowCell, noise);
+    accumulate<dim, kDerivative>(factors, terms.factors[o], noise, field);
   }
 }
 
@@ -117,13 +119,18 @@ __attribute__((noinline)) void gridTask(const SimplexPlan& plan, const SimplexPl
   const int64_t begin = piece * kLinePoints, firstRow = group * kGroupRows;
   const int64_t end = begin + kLinePoints < length ? begin + kLinePoints : length;
   const int64_t lastRow = firstRow + kGroupRows < rows ? firstRow + kGroupRows : rows;
+  const FieldFactors<float> factors = fieldFactors<float>(plan.settings);
   GridTerms<dim> terms;
+  for (int64_t o = 0; o < plan.settings.octaves; ++o) {
+    terms.factors[o] = octaveFactors<dim, float>(plan.octaves[o]);
+  }
   formLineTerms<dim>(plan, place, line, begin, end, terms);
   formRowTerms<dim>(plan, place, line, firstRow, lastRow, terms);
   for (int64_t row = firstRow; row < lastRow; ++row) {
     for (int64_t i = begin; i < end; i += kLanes) {
       SimplexNoise<dim, Vector<float>> field;
-      gridVector<dim, kDerivative, Hash>(plan, terms, line, i - begin, row - firstRow, field);
+      gridVector<dim, kDerivative, Hash>(plan, factors, terms, line, i - begin, row - firstRow,
+                                         field);
       const int64_t point = row * length + i;
       storeValues(target.value + point, field.value, end - i);
       if constexpr (kDerivative) {

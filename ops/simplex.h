@@ -2,7 +2,8 @@
 // Gustavson 2005, "Simplex noise demystified"; the formulas are in ops/simplex_noise.h, how octaves
 // make a field is in ops/simplex_fractal.h. Hash: a table of 256 numbers (the order of gradients of
 // the npm package simplex-noise), or, without one, a stateless hash of the lattice point and a seed
-// of 64 bits, with a period of 2^32 lattice cells.
+// of 64 bits, with a period of 2^32 lattice cells. A table's own period is 256 cells, and on a
+// lattice that tiles 256 units in 2D, 128 in 3D and 32 in 4D.
 #pragma once
 
 #include "ops/operation.h"

@@ -30,11 +30,13 @@ HOST_DEVICE void octaveNoise(const SimplexPlan& plan, const SimplexOctave& octav
 template <int dim, bool kDerivative, class Hash, class Real>
 HOST_DEVICE void fractalSum(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
                             SimplexNoise<dim, Real>& field) {
+  const FieldFactors<Lane<Real>> factors = fieldFactors<Lane<Real>>(plan.settings);
   clear(field);
   for (int64_t o = 0; o < plan.settings.octaves; ++o) {
     SimplexNoise<dim, Real> noise;
     octaveNoise<dim, kDerivative, Hash>(plan, plan.octaves[o], x, noise);
-    accumulate<dim, kDerivative>(plan.settings, plan.octaves[o], noise, field);
+    accumulate<dim, kDerivative>(factors, octaveFactors<dim, Lane<Real>>(plan.octaves[o]), noise,
+                                 field);
   }
 }
 

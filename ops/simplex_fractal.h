@@ -12,6 +12,8 @@ namespace entrain::inline ENTRAIN_ISA {
 struct SimplexOctave {
   double frequency;                           // lacunarity^o
   double weight;                              // gain^o, divided by Σ gain^o but in turbulence
+  double slope[kSimplexAxes];                 // weight · frequency · stretch · amplitude
+  double scaledWeight;                        // weight · amplitude
   double offset[kSimplexAxes];                // added to the coordinates times the frequency
   double period[kSimplexAxes];                // in the octave's coordinates; 0: none
   double stretch[kSimplexAxes];               // of the coordinates, so that the lattice fits a period
@@ -70,6 +72,7 @@ template <int dim>
 HOST_DEVICE SimplexOctave simplexOctave(const SimplexField& field, int64_t o, double frequency,
                                         double amplitude, double gains) {
   SimplexOctave octave{};
+  const double scale = simplexAmplitude<dim>(bool(field.table), field.kernel);
   octave.frequency = frequency;
   octave.weight = FractalKind(field.kind) == FractalKind::turbulence ? amplitude : amplitude / gains;
   const PhiloxWords words = philox(uint32_t(field.seedLow), uint32_t(field.seedHigh),
@@ -79,12 +82,15 @@ HOST_DEVICE SimplexOctave simplexOctave(const SimplexField& field, int64_t o, do
     octave.seed[k] = words.words[k];
     octave.offset[k] = field.offsets ? field.offsets[o * dim + k] : 0;
     octave.stretch[k] = 1;
-    if (field.period[k] == 0) continue;
-    octave.period[k] = double(field.period[k]) * frequency;
-    const double translations = maximum(roundToEven(octave.period[k] / t), 1.0);
-    octave.stretch[k] = translations * t / octave.period[k];
-    octave.modulus[k] = uint32_t(translations) * uint32_t(dim == 1 ? 1 : t * (t + dim));
+    if (field.period[k] != 0) {
+      octave.period[k] = double(field.period[k]) * frequency;
+      const double translations = maximum(roundToEven(octave.period[k] / t), 1.0);
+      octave.stretch[k] = translations * t / octave.period[k];
+      octave.modulus[k] = uint32_t(translations) * uint32_t(dim == 1 ? 1 : t * (t + dim));
+    }
+    octave.slope[k] = octave.weight * frequency * octave.stretch[k] * scale;
   }
+  octave.scaledWeight = octave.weight * scale;
   return octave;
 }
 
@@ -109,17 +115,24 @@ HOST_DEVICE WideReal octaveCoordinate(const SimplexOctave& octave, int k, WideRe
   return withinPeriod(x, octave.period[k]) * WideReal(octave.stretch[k]);
 }
 
-// Words of a cell as its hash wants them. For a lattice that tiles: (t + dim) cell_k − Σ cell.
+// Words of a cell as the hashes want them: on a lattice that tiles (t + dim) cell_k − Σ cell,
 template <int dim, class Real>
-HOST_DEVICE void hashWords(const SimplexSettings& settings, const SimplexOctave& octave,
-                           Word<Real> (&words)[dim]) {
-  if (settings.tiled && dim > 1) {
+HOST_DEVICE void tileWords(Word<Real> (&words)[dim]) {
+  if constexpr (dim > 1) {
     Word<Real> sum = words[0];
     for (int k = 1; k < dim; ++k) sum = sum + words[k];
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(uint32_t(axisTranslation<dim>() + dim)) - sum;
     }
-  } else if (!settings.tiled && !settings.tabled) {
+  }
+}
+// and for the integer hash cell_k axisFactor(k) + seed_k.
+template <int dim, class Real>
+HOST_DEVICE void hashWords(const SimplexSettings& settings, const SimplexOctave& octave,
+                           Word<Real> (&words)[dim]) {
+  if (settings.tiled) {
+    tileWords<dim, Real>(words);
+  } else if (!settings.tabled) {
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(axisFactor(k)) + wordsOf<Real>(octave.seed[k]);
     }
@@ -201,24 +214,53 @@ HOST_DEVICE void contribution(FractalKind kind, Real n, Lane<Real> strength, Rea
   }
 }
 
+// The constants of the inner loops in the working precision.
+template <class Scalar>
+struct FieldFactors {
+  FractalKind kind;
+  Scalar unskew, kernel, amplitude, strength;
+};
+template <int dim, class Scalar>
+struct OctaveFactors {
+  Scalar scaledWeight, weight, slope[dim];
+};
+template <class Scalar>
+HOST_DEVICE FieldFactors<Scalar> fieldFactors(const SimplexSettings& settings) {
+  return {settings.kind, Scalar(settings.unskew), Scalar(settings.kernel),
+          Scalar(settings.amplitude), Scalar(settings.strength)};
+}
+template <int dim, class Scalar>
+HOST_DEVICE OctaveFactors<dim, Scalar> octaveFactors(const SimplexOctave& octave) {
+  OctaveFactors<dim, Scalar> factors;
+  factors.scaledWeight = Scalar(octave.scaledWeight);
+  factors.weight = Scalar(octave.weight);
+  for (int k = 0; k < dim; ++k) factors.slope[k] = Scalar(octave.slope[k]);
+  return factors;
+}
+
 // Adds an octave's noise, not yet times its amplitude, to the field.
 template <int dim, bool kDerivative, class Real>
-HOST_DEVICE void accumulate(const SimplexSettings& settings, const SimplexOctave& octave,
+HOST_DEVICE void accumulate(const FieldFactors<Lane<Real>>& factors,
+                            const OctaveFactors<dim, Lane<Real>>& octave,
                             const SimplexNoise<dim, Real>& noise, SimplexNoise<dim, Real>& field) {
-  using Scalar = Lane<Real>;
-  const Real n = noise.value * Scalar(settings.amplitude);
+  if (factors.kind == FractalKind::fbm) {
+    field.value = fma(noise.value, Real(octave.scaledWeight), field.value);
+    if constexpr (kDerivative) {
+#pragma GCC unroll 4
+      for (int k = 0; k < dim; ++k) {
+        field.derivative[k] = fma(noise.derivative[k], Real(octave.slope[k]), field.derivative[k]);
+      }
+    }
+    return;
+  }
   Real value, slope;
-  contribution(settings.kind, n, Scalar(settings.strength), value, slope);
-  field.value = fma(value, Real(Scalar(octave.weight)), field.value);
+  contribution(factors.kind, noise.value * factors.amplitude, factors.strength, value, slope);
+  field.value = fma(value, Real(octave.weight), field.value);
   if constexpr (kDerivative) {
 #pragma GCC unroll 4
     for (int k = 0; k < dim; ++k) {
-      const Scalar factor =
-          Scalar(octave.weight * octave.frequency * octave.stretch[k] * settings.amplitude);
-      field.derivative[k] = settings.kind == FractalKind::fbm
-                                ? fma(noise.derivative[k], Real(factor), field.derivative[k])
-                                : fma(noise.derivative[k] * slope, Real(factor),
-                                      field.derivative[k]);
+      field.derivative[k] =
+          fma(noise.derivative[k] * slope, Real(octave.slope[k]), field.derivative[k]);
     }
   }
 }

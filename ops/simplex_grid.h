@@ -103,26 +103,25 @@ HOST_DEVICE uint32_t cellFactor(const SimplexSettings& settings, int axis) {
 }
 
 // One octave at a point of the grid: the sums of its line's and its row's terms.
-template <int dim, bool kDerivative, bool kFactors, class Hash, class Real>
-HOST_DEVICE void gridNoise(const SimplexPlan& plan, const SimplexOctave& octave, const Hash& hash,
-                           const Real (&lineFraction)[dim], const Word<Real> (&lineCell)[dim],
-                           const Real (&rowFraction)[dim], const Word<Real> (&rowCell)[dim],
-                           SimplexNoise<dim, Real>& noise) {
+template <int dim, bool kDerivative, bool kMultiplied, class Hash, class Real>
+HOST_DEVICE void gridNoise(const FieldFactors<Lane<Real>>& factors, const SimplexSettings& settings,
+                           const Hash& hash, const Real (&lineFraction)[dim],
+                           const Word<Real> (&lineCell)[dim], const Real (&rowFraction)[dim],
+                           const Word<Real> (&rowCell)[dim], SimplexNoise<dim, Real>& noise) {
   using Scalar = Lane<Real>;
   SimplexCell<dim, Real> cell;
   const Real one = Real(Scalar(1));
 #pragma GCC unroll 4
   for (int k = 0; k < dim; ++k) {
     const Real fraction = lineFraction[k] + rowFraction[k];
-    const auto carry = opposite(isLess(fraction, one));
+    const auto carry = isAtLeast(fraction, one);
     cell.order[k] = addWhere(carry, fraction, -one);
     cell.words[k] = addWhere(carry, lineCell[k] + rowCell[k],
-                             wordsOf<Real>(kFactors ? axisFactor(k) : 1u));
+                             wordsOf<Real>(kMultiplied ? axisFactor(k) : 1u));
   }
-  unskewed<dim>(cell, Scalar(plan.settings.unskew));
-  if constexpr (!kFactors) hashWords<dim, Real>(plan.settings, octave, cell.words);
-  simplexSum<dim, kDerivative>(cell, hash, Scalar(plan.settings.unskew),
-                               Scalar(plan.settings.kernel), noise);
+  unskewed<dim>(cell, factors.unskew);
+  if (!kMultiplied && settings.tiled) tileWords<dim, Real>(cell.words);
+  simplexSum<dim, kDerivative>(cell, hash, factors.unskew, factors.kernel, noise);
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA

@@ -35,6 +35,22 @@ HOST_DEVICE bool isLess(float a, float b) {
 HOST_DEVICE bool isLess(double a, double b) {
   return a < b;
 }
+// Not less: it holds for NaN.
+HOST_DEVICE bool isAtLeast(float a, float b) {
+  return !(a < b);
+}
+HOST_DEVICE bool isAtLeast(double a, double b) {
+  return !(a < b);
+}
+// The same where a mask holds.
+template <class Real>
+HOST_DEVICE bool alsoLess(bool mask, Real a, Real b) {
+  return mask && a < b;
+}
+template <class Real>
+HOST_DEVICE bool alsoAtLeast(bool mask, Real a, Real b) {
+  return mask && !(a < b);
+}
 HOST_DEVICE bool isLessSigned(uint32_t a, uint32_t b) {
   return int32_t(a) < int32_t(b);
 }
@@ -48,7 +64,7 @@ HOST_DEVICE bool opposite(bool a) {
   return !a;
 }
 
-// a + b, or a − b, where the mask holds, and a elsewhere.
+// a + b where the mask holds, and a elsewhere.
 HOST_DEVICE float addWhere(bool mask, float a, float b) {
   return mask ? a + b : a;
 }

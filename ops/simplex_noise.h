@@ -41,54 +41,54 @@ struct SimplexNoise {
   Real derivative[dim];
 };
 
-// Which axes a corner has advanced along: corner c along the c axes of the largest coordinates.
+// Which axes a corner has advanced along: corner c along the c axes of the largest coordinates. In
+// 3D corner 2 is told by the axis along which it has not.
 template <int dim, class Mask>
 struct CornerAxes {
-  Mask advanced[dim > 1 ? dim - 1 : 1][dim];  // of corners 1 … dim − 1
+  Mask chosen[dim > 1 ? dim - 1 : 1][dim];  // of corners 1 … dim − 1
+
+  // x advanced by a step along axis k. `last` is x advanced, as the last corner has it.
+  template <class Number>
+  HOST_DEVICE Number advance(int corner, int k, Number x, Number last, Number step,
+                             Number back) const {
+    if (corner == 0) return x;
+    if (corner == dim) return last;
+    if (dim == 3 && corner == 2) return addWhere(chosen[1][k], last, back);
+    return addWhere(chosen[corner - 1][k], x, step);
+  }
 };
 
-// Whether axis `a` comes before axis `b` > a. In 3D the earlier of equal ones, else the later.
-template <int dim, class Real>
-HOST_DEVICE auto comesBefore(Real a, Real b) {
-  if constexpr (dim == 3) {
-    return opposite(isLess(a, b));
-  } else {
-    return isLess(b, a);
-  }
-}
-
+// Of equal coordinates the earlier axis comes first in 3D, and the later one else.
 template <int dim, class Real>
 HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
   using Mask = decltype(isLess(x[0], x[0]));
   CornerAxes<dim, Mask> axes;
   if constexpr (dim == 2) {
-    const Mask first = comesBefore<dim>(x[0], x[1]);
-    axes.advanced[0][0] = first;
-    axes.advanced[0][1] = opposite(first);
+    axes.chosen[0][0] = isLess(x[1], x[0]);
+    axes.chosen[0][1] = isAtLeast(x[1], x[0]);
   } else if constexpr (dim == 3) {
-    const Mask xy = comesBefore<dim>(x[0], x[1]), yz = comesBefore<dim>(x[1], x[2]);
-    const Mask xz = comesBefore<dim>(x[0], x[2]);
-    const Mask yx = opposite(xy), zy = opposite(yz), zx = opposite(xz);
-    axes.advanced[0][0] = both(xy, xz);
-    axes.advanced[0][1] = both(yx, yz);
-    axes.advanced[0][2] = both(zx, zy);
-    axes.advanced[1][0] = either(xy, xz);
-    axes.advanced[1][1] = either(yx, yz);
-    axes.advanced[1][2] = either(zx, zy);
+    const Mask xBeforeY = isAtLeast(x[0], x[1]), yBeforeZ = isAtLeast(x[1], x[2]);
+    const Mask zBeforeX = isLess(x[0], x[2]);
+    axes.chosen[0][0] = alsoAtLeast(xBeforeY, x[0], x[2]);
+    axes.chosen[0][1] = alsoLess(yBeforeZ, x[0], x[1]);
+    axes.chosen[0][2] = alsoLess(zBeforeX, x[1], x[2]);
+    axes.chosen[1][0] = alsoLess(zBeforeX, x[0], x[1]);
+    axes.chosen[1][1] = alsoLess(xBeforeY, x[1], x[2]);
+    axes.chosen[1][2] = alsoAtLeast(yBeforeZ, x[0], x[2]);
   } else if constexpr (dim == 4) {
     Mask before[4][4];
     for (int a = 0; a < 4; ++a) {
       for (int b = a + 1; b < 4; ++b) {
-        before[a][b] = comesBefore<dim>(x[a], x[b]);
-        before[b][a] = opposite(before[a][b]);
+        before[a][b] = isLess(x[b], x[a]);
+        before[b][a] = isAtLeast(x[b], x[a]);
       }
     }
     for (int a = 0; a < 4; ++a) {
       const Mask p = before[a][(a + 1) & 3], q = before[a][(a + 2) & 3], r = before[a][(a + 3) & 3];
       const Mask pAndQ = both(p, q), pOrQ = either(p, q);
-      axes.advanced[0][a] = both(pAndQ, r);
-      axes.advanced[1][a] = either(pAndQ, both(pOrQ, r));
-      axes.advanced[2][a] = either(pOrQ, r);
+      axes.chosen[0][a] = both(pAndQ, r);
+      axes.chosen[1][a] = either(pAndQ, both(pOrQ, r));
+      axes.chosen[2][a] = either(pOrQ, r);
     }
   }
   return axes;
@@ -108,12 +108,13 @@ HOST_DEVICE void simplexSum(const SimplexCell<dim, Real>& cell, const Hash& hash
   for (int c = 0; c <= dim; ++c) {
     Real x[dim], g[dim];
     Real t = Real(kernel);
-    const Scalar shift = dim == 1 ? Scalar(c == 0 ? 0 : -1)
-                                  : Scalar(c) * unskew - (c == dim ? Scalar(1) : Scalar(0));
+    // Corner c's offset is x + c G where it has not advanced, 1 less where it has.
+    const Scalar shift = dim == 1 ? Scalar(0) : Scalar(c) * unskew;
 #pragma GCC unroll 4
     for (int k = 0; k < dim; ++k) {
-      x[k] = c == 0 ? cell.offset[k] : cell.offset[k] + Real(shift);
-      if (c > 0 && c < dim) x[k] = addWhere(axes.advanced[c - 1][k], x[k], Real(Scalar(-1)));
+      x[k] = axes.advance(c, k, c == 0 ? cell.offset[k] : cell.offset[k] + Real(shift),
+                          cell.offset[k] + Real(shift - Scalar(1)), Real(Scalar(-1)),
+                          Real(Scalar(1)));
       t = fma(-x[k], x[k], t);
     }
     t = positivePart(t);
@@ -147,12 +148,11 @@ HOST_DEVICE void simplexSum(const SimplexCell<dim, Real>& cell, const Hash& hash
 HOST_DEVICE constexpr uint32_t axisFactor(int axis) {
   return axis == 0 ? 0x9e3779b1u : axis == 1 ? 0x85ebca6bu : axis == 2 ? 0xc2b2ae35u : 0x27d4eb2fu;
 }
-// h (h | 1) with h ^= h >> 15 before: the spectrum of the gradients over the lattice is flat
-// (test/simplex-operation.test.ts), also that of products of neighbours.
+// h (h ^ h >> 15): the spectrum over the lattice of the gradients is flat, and so is that of products
+// of neighbouring ones (test/simplex-operation.test.ts).
 template <class Real>
 HOST_DEVICE Word<Real> mixed(Word<Real> h) {
-  h = h ^ shiftRight(h, 15);
-  return h * (h | wordsOf<Real>(1u));
+  return h * (h ^ shiftRight(h, 15));
 }
 
 // Gradients ±[1, 2) in each component, from a word; words[k] is coordinate · axisFactor(k) + seed.
@@ -165,34 +165,18 @@ struct IntegerHash {
   template <int dim, class Axes>
   HOST_DEVICE void corners(const Word<Real> (&words)[dim], const Axes& axes,
                            Hashes<dim>& hashes) const {
-    Word<Real> first = words[0], last = words[0] + wordsOf<Real>(axisFactor(0));
-    Word<Real> change[dim];
-    change[0] = first ^ last;
+    Word<Real> next[dim];
 #pragma GCC unroll 4
-    for (int k = 1; k < dim; ++k) {
-      const Word<Real> next = words[k] + wordsOf<Real>(axisFactor(k));
-      change[k] = words[k] ^ next;
-      first = first ^ words[k];
-      last = last ^ next;
-    }
-    hashes.words[0] = mixed<Real>(first);
-    hashes.words[dim] = mixed<Real>(last);
-    const Word<Real> zero = wordsOf<Real>(0u);
-    if constexpr (dim == 2) {
-      hashes.words[1] = mixed<Real>(first ^ pick(axes.advanced[0][0], change[0], change[1]));
-    } else if constexpr (dim == 3) {
-      const Word<Real> largest =
-          pick(axes.advanced[0][0], change[0], pick(axes.advanced[0][1], change[1], change[2]));
-      const Word<Real> smallest =
-          pick(axes.advanced[1][0], pick(axes.advanced[1][1], change[2], change[1]), change[0]);
-      hashes.words[1] = mixed<Real>(first ^ largest);
-      hashes.words[2] = mixed<Real>(last ^ smallest);
-    } else if constexpr (dim == 4) {
-      for (int c = 1; c < 4; ++c) {
-        Word<Real> word = first;
-        for (int k = 0; k < 4; ++k) word = word ^ pick(axes.advanced[c - 1][k], change[k], zero);
-        hashes.words[c] = mixed<Real>(word);
+    for (int k = 0; k < dim; ++k) next[k] = words[k] + wordsOf<Real>(axisFactor(k));
+#pragma GCC unroll 5
+    for (int c = 0; c <= dim; ++c) {
+      Word<Real> word = wordsOf<Real>(0u);
+#pragma GCC unroll 4
+      for (int k = 0; k < dim; ++k) {
+        word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
+                                   wordsOf<Real>(0u - axisFactor(k)));
       }
+      hashes.words[c] = mixed<Real>(word);
     }
   }
   template <int dim>

@@ -88,13 +88,9 @@ struct TableHash {
         Word<Real> stepped[dim];
 #pragma GCC unroll 4
         for (int k = 0; k < dim; ++k) {
-          stepped[k] = c == 0     ? words[k]
-                       : c == dim ? words[k] + one
-                                  : addWhere(axes.advanced[c - 1][k], words[k], one);
+          stepped[k] = axes.advance(c, k, words[k], words[k] + one, one, wordsOf<Real>(~0u));
         }
-        const Word<Real> inner = c == 0     ? near
-                                 : c == dim ? far
-                                            : pick(axes.advanced[c - 1][dim - 1], far, near);
+        const Word<Real> inner = axes.advance(c, dim - 1, near, far, far - near, near - far);
         hashes.words[c] = lookUpAll<dim>(stepped, inner, dim - 2);
       }
     }
@@ -149,10 +145,8 @@ struct TiledHash {
     for (int c = 0; c <= dim; ++c) {
       Word<Real> wrapped[dim];
       for (int k = 0; k < dim; ++k) {
-        Word<Real> word = words[k];
-        if (dim > 1) word = word - wordsOf<Real>(uint32_t(c));
-        if (c == dim) word = word + step;
-        if (c > 0 && c < dim) word = addWhere(axes.advanced[c - 1][k], word, step);
+        Word<Real> word = dim == 1 ? words[k] : words[k] - wordsOf<Real>(uint32_t(c));
+        word = axes.advance(c, k, word, word + step, step, wordsOf<Real>(0u) - step);
         if (moduli[k] != 0) word = wrap(word, moduli[k]);
         if (dim == 1 && moduli[k] != 0) word = wrap(word, moduli[k]);  // a period of one cell
         wrapped[k] = word;
