@@ -82,30 +82,48 @@ void formRowTerms(const SimplexPlan& plan, const SimplexPlace& place, int line, 
   }
 }
 
-// One vector of points of one row, all octaves.
+// The simplices of one octave at a vector of points of a row.
+template <int dim, class Hash>
+HOST_DEVICE void cornersAt(const SimplexPlan& plan, const FieldFactors<float>& factors,
+                           const GridTerms<dim>& terms, const Hash& hash, int line, int64_t o,
+                           int64_t at, int64_t row,
+                           SimplexCorners<dim, Vector<float>, Hash>& corners) {
+  using Lanes = Vector<float>;
+  constexpr bool kMultiplied = std::is_same_v<Hash, IntegerHash<Lanes>>;
+  Lanes lineFraction[dim], rowFraction[dim];
+  VectorWord<float> lineCell[dim], rowCell[dim];
+#pragma GCC unroll 4
+  for (int k = 0; k < dim; ++k) {
+    lineFraction[k] = load(&terms.lineFraction[o][k == line][at]);
+    lineCell[k] = loadWords(&terms.lineCell[o][k][at]);
+    rowFraction[k] = Lanes(terms.rowFraction[o][k][row]);
+    rowCell[k] = VectorWord<float>(terms.rowCell[o][k][row]);
+  }
+  gridCorners<dim, kMultiplied>(factors, plan.settings, hash, lineFraction, lineCell, rowFraction,
+                                rowCell, corners);
+}
+
+// One vector of points of one row, all octaves. The simplices of the next octave are found before
+// the corners of this one are summed, so that one's latency hides behind the other's work.
 template <int dim, bool kDerivative, class Hash>
 HOST_DEVICE void gridVector(const SimplexPlan& plan, const FieldFactors<float>& factors,
                             const GridTerms<dim>& terms, int line, int64_t at, int64_t row,
                             SimplexNoise<dim, Vector<float>>& field) {
   using Lanes = Vector<float>;
-  constexpr bool kMultiplied = std::is_same_v<Hash, IntegerHash<Lanes>>;
+  const auto hashOf = [&](int64_t o) {
+    return HashOf<Hash>::make(plan.tables, plan.octaves[o].modulus, plan.octaves[o].seed);
+  };
+  const int64_t last = plan.settings.octaves - 1;
+  SimplexCorners<dim, Lanes, Hash> corners;
   clear(field);
-  for (int64_t o = 0; o < plan.settings.octaves; ++o) {
-    Lanes lineFraction[dim], rowFraction[dim];
-    VectorWord<float> lineCell[dim], rowCell[dim];
-#pragma GCC unroll 4
-    for (int k = 0; k < dim; ++k) {
-      lineFraction[k] = load(&terms.lineFraction[o][k == line][at]);
-      lineCell[k] = loadWords(&terms.lineCell[o][k][at]);
-      rowFraction[k] = Lanes(terms.rowFraction[o][k][row]);
-      rowCell[k] = VectorWord<float>(terms.rowCell[o][k][row]);
-    }
-    const SimplexOctave& octave = plan.octaves[o];
+  cornersAt<dim>(plan, factors, terms, hashOf(0), line, 0, at, row, corners);
+  for (int64_t o = 0; o <= last; ++o) {
+    SimplexCorners<dim, Lanes, Hash> next;
+    if (o < last) cornersAt<dim>(plan, factors, terms, hashOf(o + 1), line, o + 1, at, row, next);
     SimplexNoise<dim, Lanes> noise;
-    gridNoise<dim, kDerivative, kMultiplied>(
-        factors, plan.settings, HashOf<Hash>::make(plan.tables, octave.modulus, octave.seed),
-        lineFraction, lineCell, rowFraction, rowCell, noise);
+    simplexSum<dim, kDerivative>(corners, hashOf(o), factors.kernel, noise);
     accumulate<dim, kDerivative>(factors, terms.factors[o], noise, field);
+    if (o < last) corners = next;
   }
 }
 

@@ -22,9 +22,10 @@ HOST_DEVICE void octaveNoise(const SimplexPlan& plan, const SimplexOctave& octav
   SimplexCell<dim, Real> cell;
   simplexCell<dim, Real>(scaled, plan.settings, cell);
   hashWords<dim, Real>(plan.settings, octave, cell.words);
-  simplexSum<dim, kDerivative>(cell, HashOf<Hash>::make(plan.tables, octave.modulus, octave.seed),
-                               Lane<Real>(plan.settings.unskew), Lane<Real>(plan.settings.kernel),
-                               noise);
+  const Hash hash = HashOf<Hash>::make(plan.tables, octave.modulus, octave.seed);
+  SimplexCorners<dim, Real, Hash> corners;
+  simplexCorners<dim>(cell, hash, Lane<Real>(plan.settings.unskew), corners);
+  simplexSum<dim, kDerivative>(corners, hash, Lane<Real>(plan.settings.kernel), noise);
 }
 
 template <int dim, bool kDerivative, class Hash, class Real>

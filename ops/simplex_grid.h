@@ -102,12 +102,13 @@ HOST_DEVICE uint32_t cellFactor(const SimplexSettings& settings, int axis) {
   return multipliesCells(settings) ? axisFactor(axis) : 1u;
 }
 
-// One octave at a point of the grid: the sums of its line's and its row's terms.
-template <int dim, bool kDerivative, bool kMultiplied, class Hash, class Real>
-HOST_DEVICE void gridNoise(const FieldFactors<Lane<Real>>& factors, const SimplexSettings& settings,
-                           const Hash& hash, const Real (&lineFraction)[dim],
-                           const Word<Real> (&lineCell)[dim], const Real (&rowFraction)[dim],
-                           const Word<Real> (&rowCell)[dim], SimplexNoise<dim, Real>& noise) {
+// The simplex of one octave at a point of the grid: the sums of its line's and its row's terms.
+template <int dim, bool kMultiplied, class Hash, class Real>
+HOST_DEVICE void gridCorners(const FieldFactors<Lane<Real>>& factors,
+                             const SimplexSettings& settings, const Hash& hash,
+                             const Real (&lineFraction)[dim], const Word<Real> (&lineCell)[dim],
+                             const Real (&rowFraction)[dim], const Word<Real> (&rowCell)[dim],
+                             SimplexCorners<dim, Real, Hash>& corners) {
   using Scalar = Lane<Real>;
   SimplexCell<dim, Real> cell;
   const Real one = Real(Scalar(1));
@@ -121,7 +122,7 @@ HOST_DEVICE void gridNoise(const FieldFactors<Lane<Real>>& factors, const Simple
   }
   unskewed<dim>(cell, factors.unskew);
   if (!kMultiplied && settings.tiled) tileWords<dim, Real>(cell.words);
-  simplexSum<dim, kDerivative>(cell, hash, factors.unskew, factors.kernel, noise);
+  simplexCorners<dim>(cell, hash, factors.unskew, corners);
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA

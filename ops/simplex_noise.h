@@ -94,31 +94,49 @@ HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
   return axes;
 }
 
-// The sum over the corners, without its amplitude. `hash.corners(words, axes, hashes)` fills the
-// hash of each corner, `hash.gradient(hashes, corner, g)` its gradient.
-template <int dim, bool kDerivative, class Real, class Hash>
-HOST_DEVICE void simplexSum(const SimplexCell<dim, Real>& cell, const Hash& hash,
-                            Lane<Real> unskew, Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
+// Everything about a point's simplex that its corners' contributions need: their offsets and hashes.
+// `hash.corners(words, axes, hashes)` fills the hashes, `hash.gradient(hashes, corner, g)` makes a
+// gradient of one.
+template <int dim, class Real, class Hash>
+struct SimplexCorners {
+  Real offset[dim + 1][dim];
+  typename Hash::template Hashes<dim> hashes;
+};
+template <int dim, class Real, class Hash>
+HOST_DEVICE void simplexCorners(const SimplexCell<dim, Real>& cell, const Hash& hash,
+                                Lane<Real> unskew, SimplexCorners<dim, Real, Hash>& corners) {
   using Scalar = Lane<Real>;
   const auto axes = cornerAxes<dim>(cell.order);
-  typename Hash::template Hashes<dim> hashes;
-  hash.template corners<dim>(cell.words, axes, hashes);
-  Real along[dim], across[dim];  // Σ t⁴ g and Σ t³ (g · x) x
+  hash.template corners<dim>(cell.words, axes, corners.hashes);
 #pragma GCC unroll 5
   for (int c = 0; c <= dim; ++c) {
-    Real x[dim], g[dim];
-    Real t = Real(kernel);
     // Corner c's offset is x + c G where it has not advanced, 1 less where it has.
     const Scalar shift = dim == 1 ? Scalar(0) : Scalar(c) * unskew;
 #pragma GCC unroll 4
     for (int k = 0; k < dim; ++k) {
-      x[k] = axes.advance(c, k, c == 0 ? cell.offset[k] : cell.offset[k] + Real(shift),
-                          cell.offset[k] + Real(shift - Scalar(1)), Real(Scalar(-1)),
-                          Real(Scalar(1)));
-      t = fma(-x[k], x[k], t);
+      const Real x = cell.offset[k];
+      corners.offset[c][k] =
+          axes.advance(c, k, c == 0 ? x : x + Real(shift), x + Real(shift - Scalar(1)),
+                       Real(Scalar(-1)), Real(Scalar(1)));
     }
+  }
+}
+
+// The sum over the corners, without its amplitude.
+template <int dim, bool kDerivative, class Real, class Hash>
+HOST_DEVICE void simplexSum(const SimplexCorners<dim, Real, Hash>& corners, const Hash& hash,
+                            Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
+  using Scalar = Lane<Real>;
+  Real along[dim], across[dim];  // Σ t⁴ g and Σ t³ (g · x) x
+#pragma GCC unroll 5
+  for (int c = 0; c <= dim; ++c) {
+    const Real(&x)[dim] = corners.offset[c];
+    Real g[dim];
+    Real t = Real(kernel);
+#pragma GCC unroll 4
+    for (int k = 0; k < dim; ++k) t = fma(-x[k], x[k], t);
     t = positivePart(t);
-    hash.template gradient<dim>(hashes, c, g);
+    hash.template gradient<dim>(corners.hashes, c, g);
     Real dot = g[0] * x[0];
 #pragma GCC unroll 4
     for (int k = 1; k < dim; ++k) dot = fma(g[k], x[k], dot);
