@@ -5,27 +5,13 @@
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
-namespace {
-
-// Points of any kind, by what is asked for.
-template <int dim, class Real, class Function>
-void withOutput(bool derivative, const Function& function) {
-  if (derivative) {
-    function(std::integral_constant<SimplexOutput, SimplexOutput::derivative>{});
-  } else {
-    function(std::integral_constant<SimplexOutput, SimplexOutput::value>{});
-  }
-}
-
-}  // namespace
-
 template <class Real>
 void run(const SimplexSample<Real>& op, Context& context) {
   withDimension(op.dim, [&](auto axes) {
     constexpr int dim = axes.value;
     const SimplexPlan plan = makePlan<dim>(op.field, context);
-    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
-      withOutput<dim, Real>(bool(op.derivative), [&](auto output) {
+    withHash<Vector<Real>>(op.field, [&]<class Hash>(TypeTag<Hash>) {
+      withOutput(bool(op.derivative), [&](auto output) {
         samplePoints<dim, output.value, Hash, Real>(
             plan, op.points, op.samples, {op.value.data, op.derivative.data}, context);
       });
@@ -39,8 +25,8 @@ void run(const SimplexGrid<Real>& op, Context& context) {
   withDimension(op.place.dim, [&](auto axes) {
     constexpr int dim = axes.value;
     const SimplexPlan plan = makePlan<dim>(op.field, context);
-    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
-      withOutput<dim, Real>(bool(op.derivative), [&](auto output) {
+    withHash<Vector<Real>>(op.field, [&]<class Hash>(TypeTag<Hash>) {
+      withOutput(bool(op.derivative), [&](auto output) {
         constexpr SimplexOutput kOutput = output.value;
         if constexpr (sizeof(Real) == 4) {
           if (formsTermsPerAxis(op.field)) {
@@ -71,7 +57,7 @@ void run(const SimplexCurlSample<Real>& op, Context& context) {
   const auto sample = [&](auto axes) {
     constexpr int dim = axes.value;
     const SimplexPlan plan = makePlan<dim>(op.field, context);
-    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
+    withHash<Vector<Real>>(op.field, [&]<class Hash>(TypeTag<Hash>) {
       samplePoints<dim, SimplexOutput::curl, Hash, Real>(plan, op.points, op.samples,
                                                          {nullptr, op.curl.data}, context);
     });
@@ -84,7 +70,7 @@ void run(const SimplexCurlGrid<Real>& op, Context& context) {
   const auto grid = [&](auto axes) {
     constexpr int dim = axes.value;
     const SimplexPlan plan = makePlan<dim>(op.field, context);
-    withHash<Vector<Real>>(plan, [&]<class Hash>(TypeTag<Hash>) {
+    withHash<Vector<Real>>(op.field, [&]<class Hash>(TypeTag<Hash>) {
       gridPoints<dim, SimplexOutput::curl, Hash, Real>(plan, op.place, {nullptr, op.curl.data},
                                                        context);
     });

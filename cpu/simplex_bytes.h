@@ -47,7 +47,7 @@ struct ByteTableHash {
   template <int dim>
   HOST_DEVICE Bits lookUpAll(const __m512i (&at)[dim]) const {
     __m512i hash = _mm512_setzero_si512();
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = dim - 1; k >= 0; --k) {
       hash = lookUpBytes(k == 0 ? bytes + kSimplexTable : bytes, _mm512_add_epi8(at[k], hash));
     }
@@ -56,7 +56,7 @@ struct ByteTableHash {
   template <int dim, class Axes>
   HOST_DEVICE void corners(const Bits (&words)[dim], const Axes& axes, Hashes<dim>& hashes) const {
     __m512i at[dim], farthest[dim];
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       const __m512i cell = repeated(words[k]);
       at[k] = _mm512_add_epi8(cell, (__m512i)advances<dim>(axes, k).v);
@@ -70,11 +70,11 @@ struct ByteTableHash {
     const Bits word = hashes.words[corner / 4];
     const int byte = corner % 4;
     if constexpr (dim == 4) {
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) signedTwo(shiftLeft(word, 24 - 8 * byte + 2 * k), g[k]);
     } else {
       const __m512i number = (__m512i)shiftRight(word, 8 * byte).v;
-#pragma GCC unroll 3
+SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         g[k] = (Real::Native)_mm512_permutexvar_ps(number, components(k));
       }

@@ -9,9 +9,6 @@
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
-// What a kernel writes beside or instead of the value.
-enum class SimplexOutput { value, derivative, curl };
-
 // Octaves and tables of a call, in the context's scratch memory.
 template <int dim>
 SimplexPlan makePlan(const SimplexField& field, Context& context) {
@@ -37,37 +34,6 @@ SimplexPlan makePlan(const SimplexField& field, Context& context) {
     plan.tables = {words, words + kSimplexTable, bytes};
   }
   return plan;
-}
-
-// Calls function(TypeTag<Hash>) with the hash that a plan asks for.
-template <class Real, class Function>
-void withHash(const SimplexPlan& plan, const Function& function) {
-  if (plan.settings.tiled) {
-    function(TypeTag<TiledHash<Real>>{});
-  } else if (plan.settings.tabled) {
-    function(TypeTag<TableHash<Real>>{});
-  } else {
-    function(TypeTag<IntegerHash<Real>>{});
-  }
-}
-
-// Calls function(Constant<dim>) for a dimension known only at run time.
-template <int n>
-struct Axes {
-  static constexpr int value = n;
-};
-template <class Function>
-void withDimension(int64_t dim, const Function& function) {
-  switch (dim) {
-    case 1:
-      return function(Axes<1>{});
-    case 2:
-      return function(Axes<2>{});
-    case 3:
-      return function(Axes<3>{});
-    default:
-      return function(Axes<4>{});
-  }
 }
 
 // ---- interleaving: dim vectors of components to components side by side ----
@@ -121,13 +87,6 @@ HOST_DEVICE void storeValues(Real* to, Vector<Real> x, int64_t count) {
 }
 
 // ---- points ----
-
-// Where the results of a run of points go.
-template <class Real>
-struct SimplexTarget {
-  Real* value;    // one for each point; not for curl
-  Real* vectors;  // dim for each point: derivative or curl
-};
 
 // The field at one vector of points, of which the first `count` are written.
 template <int dim, SimplexOutput kOutput, class Hash, class Real>

@@ -11,14 +11,24 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 constexpr int64_t kLinePoints = 256;
 constexpr int64_t kGroupRows = 64;
 
-// The terms of one task, by octave: of its line's points and of its rows, for each axis.
+// The terms of one octave at a vector of a line's points, and at a row.
 template <int dim>
-struct alignas(64) GridTerms {
+struct alignas(64) LineBlock {
+  float fraction[2][Vector<float>::kLanes];  // across and along the line
+  uint32_t cell[dim][Vector<float>::kLanes];
+};
+template <int dim>
+struct RowBlock {
+  float fraction[dim];
+  uint32_t cell[dim];
+};
+
+// The terms of one task. What the loop over octaves reads lies side by side.
+template <int dim>
+struct GridTerms {
+  LineBlock<dim> line[kLinePoints / Vector<float>::kLanes][kMostGridOctaves];
+  RowBlock<dim> row[kGroupRows][kMostGridOctaves];
   OctaveFactors<dim, float> factors[kMostGridOctaves];
-  float lineFraction[kMostGridOctaves][2][kLinePoints];  // across and along the line
-  uint32_t lineCell[kMostGridOctaves][dim][kLinePoints];
-  float rowFraction[kMostGridOctaves][dim][kGroupRows];
-  uint32_t rowCell[kMostGridOctaves][dim][kGroupRows];
 };
 
 HOST_DEVICE void storeWords(uint32_t* to, VectorWord<float> words) {
@@ -35,16 +45,15 @@ void formLineTerms(const SimplexPlan& plan, const SimplexPlace& place, int line,
                    int64_t end, GridTerms<dim>& terms) {
   using Lanes = Vector<float>;
   for (int64_t i = begin; i < end; i += Lanes::kLanes) {
-    const int64_t at = i - begin;
+    LineBlock<dim>* blocks = terms.line[(i - begin) / Lanes::kLanes];
     const WideVector x = gridCoordinate(place, line, ascending(double(i), WideVector{}));
     for (int64_t o = 0; o < plan.settings.octaves; ++o) {
       const LineTerms<Lanes> term = lineTerms<Lanes>(plan.settings, plan.octaves[o], line, x);
-      store(&terms.lineFraction[o][0][at], term.across.fraction);
-      store(&terms.lineFraction[o][1][at], term.along.fraction);
+      store(blocks[o].fraction[0], term.across.fraction);
+      store(blocks[o].fraction[1], term.along.fraction);
       for (int k = 0; k < dim; ++k) {
         const VectorWord<float> cell = k == line ? term.along.cell : term.across.cell;
-        storeWords(&terms.lineCell[o][k][at],
-                   cell * wordsOf<Lanes>(cellFactor(plan.settings, k)));
+        storeWords(blocks[o].cell[k], cell * wordsOf<Lanes>(cellFactor(plan.settings, k)));
       }
     }
   }
@@ -75,8 +84,10 @@ void formRowTerms(const SimplexPlan& plan, const SimplexPlace& place, int line, 
         if (multipliesCells(plan.settings)) {
           cell = cell + wordsOf<Lanes>(plan.octaves[o].seed[k]);
         }
-        store(&terms.rowFraction[o][k][at], term[k].fraction);
-        storeWords(&terms.rowCell[o][k][at], cell);
+        for (int lane = 0; lane < Lanes::kLanes; ++lane) {
+          terms.row[at + lane][o].fraction[k] = term[k].fraction[lane];
+          terms.row[at + lane][o].cell[k] = cell.v[lane];
+        }
       }
     }
   }
@@ -85,45 +96,38 @@ void formRowTerms(const SimplexPlan& plan, const SimplexPlace& place, int line, 
 // The simplices of one octave at a vector of points of a row.
 template <int dim, class Hash>
 HOST_DEVICE void cornersAt(const SimplexPlan& plan, const FieldFactors<float>& factors,
-                           const GridTerms<dim>& terms, const Hash& hash, int line, int64_t o,
-                           int64_t at, int64_t row,
-                           SimplexCorners<dim, Vector<float>, Hash>& corners) {
+                           const LineBlock<dim>& points, const RowBlock<dim>& row, int line,
+                           const Hash& hash, SimplexCorners<dim, Vector<float>, Hash>& corners) {
   using Lanes = Vector<float>;
   constexpr bool kMultiplied = std::is_same_v<Hash, IntegerHash<Lanes>>;
   Lanes lineFraction[dim], rowFraction[dim];
   VectorWord<float> lineCell[dim], rowCell[dim];
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
-    lineFraction[k] = load(&terms.lineFraction[o][k == line][at]);
-    lineCell[k] = loadWords(&terms.lineCell[o][k][at]);
-    rowFraction[k] = Lanes(terms.rowFraction[o][k][row]);
-    rowCell[k] = VectorWord<float>(terms.rowCell[o][k][row]);
+    lineFraction[k] = load(points.fraction[k == line]);
+    lineCell[k] = loadWords(points.cell[k]);
+    rowFraction[k] = Lanes(row.fraction[k]);
+    rowCell[k] = VectorWord<float>(row.cell[k]);
   }
   gridCorners<dim, kMultiplied>(factors, plan.settings, hash, lineFraction, lineCell, rowFraction,
                                 rowCell, corners);
 }
 
-// One vector of points of one row, all octaves. The simplices of the next octave are found before
-// the corners of this one are summed, so that one's latency hides behind the other's work.
+// One vector of points of one row, all octaves.
 template <int dim, bool kDerivative, class Hash>
 HOST_DEVICE void gridVector(const SimplexPlan& plan, const FieldFactors<float>& factors,
-                            const GridTerms<dim>& terms, int line, int64_t at, int64_t row,
+                            const GridTerms<dim>& terms, int line, int64_t block, int64_t row,
                             SimplexNoise<dim, Vector<float>>& field) {
   using Lanes = Vector<float>;
-  const auto hashOf = [&](int64_t o) {
-    return HashOf<Hash>::make(plan.tables, plan.octaves[o].modulus, plan.octaves[o].seed);
-  };
-  const int64_t last = plan.settings.octaves - 1;
-  SimplexCorners<dim, Lanes, Hash> corners;
   clear(field);
-  cornersAt<dim>(plan, factors, terms, hashOf(0), line, 0, at, row, corners);
-  for (int64_t o = 0; o <= last; ++o) {
-    SimplexCorners<dim, Lanes, Hash> next;
-    if (o < last) cornersAt<dim>(plan, factors, terms, hashOf(o + 1), line, o + 1, at, row, next);
+  for (int64_t o = 0; o < plan.settings.octaves; ++o) {
+    const Hash hash =
+        HashOf<Hash>::make(plan.tables, plan.octaves[o].modulus, plan.octaves[o].seed);
+    SimplexCorners<dim, Lanes, Hash> corners;
+    cornersAt<dim>(plan, factors, terms.line[block][o], terms.row[row][o], line, hash, corners);
     SimplexNoise<dim, Lanes> noise;
-    simplexSum<dim, kDerivative>(corners, hashOf(o), factors.kernel, noise);
+    simplexSum<dim, kDerivative>(corners, hash, factors.kernel, noise);
     accumulate<dim, kDerivative>(factors, terms.factors[o], noise, field);
-    if (o < last) corners = next;
   }
 }
 
@@ -147,8 +151,8 @@ __attribute__((noinline)) void gridTask(const SimplexPlan& plan, const SimplexPl
   for (int64_t row = firstRow; row < lastRow; ++row) {
     for (int64_t i = begin; i < end; i += kLanes) {
       SimplexNoise<dim, Vector<float>> field;
-      gridVector<dim, kDerivative, Hash>(plan, factors, terms, line, i - begin, row - firstRow,
-                                         field);
+      gridVector<dim, kDerivative, Hash>(plan, factors, terms, line, (i - begin) / kLanes,
+                                         row - firstRow, field);
       const int64_t point = row * length + i;
       storeValues(target.value + point, field.value, end - i);
       if constexpr (kDerivative) {

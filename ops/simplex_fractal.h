@@ -78,6 +78,7 @@ HOST_DEVICE SimplexOctave simplexOctave(const SimplexField& field, int64_t o, do
   const PhiloxWords words = philox(uint32_t(field.seedLow), uint32_t(field.seedHigh),
                                    {{uint32_t(o), uint32_t(uint64_t(o) >> 32), 0, 0}});
   constexpr int t = axisTranslation<dim>();
+SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     octave.seed[k] = words.words[k];
     octave.offset[k] = field.offsets ? field.offsets[o * dim + k] : 0;
@@ -120,7 +121,9 @@ template <int dim, class Real>
 HOST_DEVICE void tileWords(Word<Real> (&words)[dim]) {
   if constexpr (dim > 1) {
     Word<Real> sum = words[0];
+SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) sum = sum + words[k];
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(uint32_t(axisTranslation<dim>() + dim)) - sum;
     }
@@ -133,6 +136,7 @@ HOST_DEVICE void hashWords(const SimplexSettings& settings, const SimplexOctave&
   if (settings.tiled) {
     tileWords<dim, Real>(words);
   } else if (!settings.tabled) {
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(axisFactor(k)) + wordsOf<Real>(octave.seed[k]);
     }
@@ -143,7 +147,9 @@ HOST_DEVICE void hashWords(const SimplexSettings& settings, const SimplexOctave&
 template <int dim, class Real>
 HOST_DEVICE void unskewed(SimplexCell<dim, Real>& cell, Lane<Real> unskew) {
   Real sum = cell.order[0];
+SIMPLEX_UNROLL
   for (int k = 1; k < dim; ++k) sum = sum + cell.order[k];
+SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) cell.offset[k] = fma(sum, Real(-unskew), cell.order[k]);
 }
 
@@ -155,9 +161,11 @@ HOST_DEVICE void simplexCell(const Wide<Real> (&x)[dim], const SimplexSettings& 
   using WideReal = Wide<Real>;
   using Scalar = Lane<Real>;
   WideReal sum = x[0];
+SIMPLEX_UNROLL
   for (int k = 1; k < dim; ++k) sum = sum + x[k];
   const WideReal skew = sum * WideReal(settings.skew);
   WideReal corner[dim], skewed[dim];
+SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     skewed[k] = x[k] + skew;
     corner[k] = floorOf(skewed[k]);
@@ -165,13 +173,16 @@ HOST_DEVICE void simplexCell(const Wide<Real> (&x)[dim], const SimplexSettings& 
   }
   if constexpr (sizeof(Scalar) == 8) {
     WideReal cornerSum = corner[0];
+SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) cornerSum = cornerSum + corner[k];
     const WideReal unskew = cornerSum * WideReal(settings.unskew);
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       cell.offset[k] = x[k] - (corner[k] - unskew);
       cell.order[k] = cell.offset[k];
     }
   } else {
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) cell.order[k] = narrowed<Real>(skewed[k] - corner[k]);
     unskewed<dim>(cell, Scalar(settings.unskew));
   }
@@ -234,6 +245,7 @@ HOST_DEVICE OctaveFactors<dim, Scalar> octaveFactors(const SimplexOctave& octave
   OctaveFactors<dim, Scalar> factors;
   factors.scaledWeight = Scalar(octave.scaledWeight);
   factors.weight = Scalar(octave.weight);
+SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) factors.slope[k] = Scalar(octave.slope[k]);
   return factors;
 }
@@ -246,7 +258,7 @@ HOST_DEVICE void accumulate(const FieldFactors<Lane<Real>>& factors,
   if (factors.kind == FractalKind::fbm) {
     field.value = fma(noise.value, Real(octave.scaledWeight), field.value);
     if constexpr (kDerivative) {
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         field.derivative[k] = fma(noise.derivative[k], Real(octave.slope[k]), field.derivative[k]);
       }
@@ -257,7 +269,7 @@ HOST_DEVICE void accumulate(const FieldFactors<Lane<Real>>& factors,
   contribution(factors.kind, noise.value * factors.amplitude, factors.strength, value, slope);
   field.value = fma(value, Real(octave.weight), field.value);
   if constexpr (kDerivative) {
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       field.derivative[k] =
           fma(noise.derivative[k] * slope, Real(octave.slope[k]), field.derivative[k]);
@@ -268,6 +280,7 @@ HOST_DEVICE void accumulate(const FieldFactors<Lane<Real>>& factors,
 template <int dim, class Real>
 HOST_DEVICE void clear(SimplexNoise<dim, Real>& field) {
   field.value = Real(Lane<Real>(0));
+SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) field.derivative[k] = Real(Lane<Real>(0));
 }
 

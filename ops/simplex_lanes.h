@@ -5,6 +5,13 @@
 
 #include "ops/scalar.h"
 
+// Loops over axes and corners are written out, so that their arrays stand in registers.
+#if defined(__CUDA_ARCH__)
+#define SIMPLEX_UNROLL _Pragma("unroll")
+#else
+#define SIMPLEX_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 namespace entrain::inline ENTRAIN_ISA {
 
 // The unsigned word beside a number: 32 bits that wrap around (in a vector of doubles, the lower

@@ -62,7 +62,7 @@ struct CornerAxes {
 template <int dim, class Real>
 HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
   using Mask = decltype(isLess(x[0], x[0]));
-  CornerAxes<dim, Mask> axes;
+  CornerAxes<dim, Mask> axes{};
   if constexpr (dim == 2) {
     axes.chosen[0][0] = isLess(x[1], x[0]);
     axes.chosen[0][1] = isAtLeast(x[1], x[0]);
@@ -77,12 +77,15 @@ HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
     axes.chosen[1][2] = alsoAtLeast(yBeforeZ, x[0], x[2]);
   } else if constexpr (dim == 4) {
     Mask before[4][4];
+SIMPLEX_UNROLL
     for (int a = 0; a < 4; ++a) {
+SIMPLEX_UNROLL
       for (int b = a + 1; b < 4; ++b) {
         before[a][b] = isLess(x[b], x[a]);
         before[b][a] = isAtLeast(x[b], x[a]);
       }
     }
+SIMPLEX_UNROLL
     for (int a = 0; a < 4; ++a) {
       const Mask p = before[a][(a + 1) & 3], q = before[a][(a + 2) & 3], r = before[a][(a + 3) & 3];
       const Mask pAndQ = both(p, q), pOrQ = either(p, q);
@@ -108,11 +111,11 @@ HOST_DEVICE void simplexCorners(const SimplexCell<dim, Real>& cell, const Hash& 
   using Scalar = Lane<Real>;
   const auto axes = cornerAxes<dim>(cell.order);
   hash.template corners<dim>(cell.words, axes, corners.hashes);
-#pragma GCC unroll 5
+SIMPLEX_UNROLL
   for (int c = 0; c <= dim; ++c) {
     // Corner c's offset is x + c G where it has not advanced, 1 less where it has.
     const Scalar shift = dim == 1 ? Scalar(0) : Scalar(c) * unskew;
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       const Real x = cell.offset[k];
       corners.offset[c][k] =
@@ -128,23 +131,23 @@ HOST_DEVICE void simplexSum(const SimplexCorners<dim, Real, Hash>& corners, cons
                             Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
   using Scalar = Lane<Real>;
   Real along[dim], across[dim];  // Σ t⁴ g and Σ t³ (g · x) x
-#pragma GCC unroll 5
+SIMPLEX_UNROLL
   for (int c = 0; c <= dim; ++c) {
     const Real(&x)[dim] = corners.offset[c];
     Real g[dim];
     Real t = Real(kernel);
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) t = fma(-x[k], x[k], t);
     t = positivePart(t);
     hash.template gradient<dim>(corners.hashes, c, g);
     Real dot = g[0] * x[0];
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) dot = fma(g[k], x[k], dot);
     const Real t2 = t * t, t4 = t2 * t2;
     noise.value = c == 0 ? t4 * dot : fma(t4, dot, noise.value);
     if constexpr (kDerivative) {
       const Real slope = t2 * t * dot;
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         along[k] = c == 0 ? t4 * g[k] : fma(t4, g[k], along[k]);
         across[k] = c == 0 ? slope * x[k] : fma(slope, x[k], across[k]);
@@ -152,7 +155,7 @@ HOST_DEVICE void simplexSum(const SimplexCorners<dim, Real, Hash>& corners, cons
     }
   }
   if constexpr (kDerivative) {
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       noise.derivative[k] = fma(across[k], Real(Scalar(-8)), along[k]);
     }
@@ -184,12 +187,12 @@ struct IntegerHash {
   HOST_DEVICE void corners(const Word<Real> (&words)[dim], const Axes& axes,
                            Hashes<dim>& hashes) const {
     Word<Real> next[dim];
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) next[k] = words[k] + wordsOf<Real>(axisFactor(k));
-#pragma GCC unroll 5
+SIMPLEX_UNROLL
     for (int c = 0; c <= dim; ++c) {
       Word<Real> word = wordsOf<Real>(0u);
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
                                    wordsOf<Real>(0u - axisFactor(k)));
@@ -200,7 +203,7 @@ struct IntegerHash {
   template <int dim>
   HOST_DEVICE static void gradientOf(Word<Real> hash, Real (&g)[dim]) {
     const int shifts[] = {0, 3, 6, 10};  // signs and leading mantissas of the axes are apart
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) signedUnit(shiftLeft(hash, shifts[k]), g[k]);
   }
   template <int dim>

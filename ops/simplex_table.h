@@ -13,6 +13,7 @@ constexpr int kSimplexTable = 256;
 HOST_DEVICE uint32_t gradientCode(int x, int y, int z, int w) {
   const int components[] = {x, y, z, w};
   uint32_t code = 0;
+SIMPLEX_UNROLL
   for (int k = 0; k < 4; ++k) {
     const uint32_t bits = components[k] == 0 ? 0u : components[k] < 0 ? 3u : 1u;
     code |= bits << (30 - 2 * k);
@@ -29,6 +30,7 @@ HOST_DEVICE uint32_t gradientCodeOf(uint32_t h) {
     const int number = int(h % 32u), zero = number / 8;
     int components[4];
     int bit = 2;
+SIMPLEX_UNROLL
     for (int k = 0; k < 4; ++k) {
       components[k] = k == zero ? 0 : (number >> bit) & 1 ? -1 : 1;
       bit -= k == zero ? 0 : 1;
@@ -69,7 +71,7 @@ struct TableHash {
   };
   template <int dim>
   HOST_DEVICE Word<Real> lookUpAll(const Word<Real> (&words)[dim], Word<Real> hash, int from) const {
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
     for (int k = from; k > 0; --k) hash = lookUp<Real>(tables.numbers, words[k] + hash);
     return lookUp<Real>(tables.codes, words[0] + hash);
   }
@@ -83,10 +85,10 @@ struct TableHash {
     } else {
       const Word<Real> near = lookUp<Real>(tables.numbers, words[dim - 1]);
       const Word<Real> far = lookUp<Real>(tables.numbers, words[dim - 1] + one);
-#pragma GCC unroll 5
+SIMPLEX_UNROLL
       for (int c = 0; c <= dim; ++c) {
         Word<Real> stepped[dim];
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
         for (int k = 0; k < dim; ++k) {
           stepped[k] = axes.advance(c, k, words[k], words[k] + one, one, wordsOf<Real>(~0u));
         }
@@ -100,7 +102,7 @@ struct TableHash {
     if constexpr (dim == 1) {
       fromFloatBits(code, g[0]);
     } else {
-#pragma GCC unroll 4
+SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) signedTwo(shiftLeft(code, 2 * k), g[k]);
     }
   }
@@ -133,6 +135,7 @@ struct TiledHash {
       return TableHash<Real>{tables}.template lookUpAll<dim>(words, wordsOf<Real>(0u), dim - 1);
     }
     Word<Real> hash = words[0] * wordsOf<Real>(axisFactor(0)) + wordsOf<Real>(seeds[0]);
+SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) {
       hash = hash ^ (words[k] * wordsOf<Real>(axisFactor(k)) + wordsOf<Real>(seeds[k]));
     }
@@ -142,8 +145,10 @@ struct TiledHash {
   HOST_DEVICE void corners(const Word<Real> (&words)[dim], const Axes& axes,
                            Hashes<dim>& hashes) const {
     const Word<Real> step = wordsOf<Real>(dim == 1 ? 1u : uint32_t(axisTranslation<dim>() + dim));
+SIMPLEX_UNROLL
     for (int c = 0; c <= dim; ++c) {
       Word<Real> wrapped[dim];
+SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         Word<Real> word = dim == 1 ? words[k] : words[k] - wordsOf<Real>(uint32_t(c));
         word = axes.advance(c, k, word, word + step, step, wordsOf<Real>(0u) - step);
