@@ -41,7 +41,24 @@ export {
 } from './models/temporal-eigenstate-network.js'
 export type { Machine, MemoryStatistics } from './native.js'
 export { decayOfTimeConstant, type Initialisation } from './nn/initialisation.js'
+export type { FieldCacheStatistics } from './noise/field-cache.js'
+export type { FractalOptions } from './noise/fractal.js'
+export { permutationTable, referenceTable } from './noise/permutation.js'
+export {
+  PerturbationLayer,
+  type PerturbationLayerOptions,
+  type PerturbationNormalization,
+  type PerturbationTime,
+} from './noise/perturbation-layer.js'
+export {
+  type GridOptions,
+  type NoiseGradient,
+  SimplexNoise,
+  type SimplexNoiseOptions,
+  type SimplexVariant,
+} from './noise/simplex-noise.js'
 export { add } from './operations/add.js'
+export { affine } from './operations/affine.js'
 export { type BlockDiagonalOptions, blockDiagonal } from './operations/block-diagonal.js'
 export { cast } from './operations/cast.js'
 export {
@@ -78,6 +95,7 @@ export {
   matrixProduct,
 } from './operations/matrix-product.js'
 export { Modules, moduleOrder } from './operations/module-order.js'
+export { normalize } from './operations/normalize.js'
 export {
   type OrderParameter,
   orderParameter,
@@ -157,18 +175,18 @@ export type {
   Simulation,
   StepOptions,
 } from './oscillators/kuramoto-bank-options.js'
-export { MeanField, type MeanFieldOptions } from './oscillators/mean-field.js'
-export type {
-  RealSimulateOptions,
-  RealSimulation,
-  RealStepOptions,
-} from './oscillators/real-state.js'
 export type { KuramotoSystem } from './oscillators/kuramoto-system.js'
 export {
   type LyapunovOptions,
   type LyapunovResult,
   lyapunovExponent,
 } from './oscillators/lyapunov.js'
+export { MeanField, type MeanFieldOptions } from './oscillators/mean-field.js'
+export type {
+  RealSimulateOptions,
+  RealSimulation,
+  RealStepOptions,
+} from './oscillators/real-state.js'
 export { SensoryCoupling, type SensoryCouplingOptions } from './oscillators/sensory-coupling.js'
 export {
   AbortError,

@@ -16,23 +16,21 @@
 #include "ops/gradient_norm.h"
 #include "ops/kuramoto_dense.h"
 #include "ops/kuramoto_global.h"
+#include "ops/kuramoto_sparse.h"
+#include "ops/kuramoto_velocity.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
 #include "ops/lyapunov.h"
 #include "ops/matrix_product.h"
 #include "ops/module_order.h"
+#include "ops/normalize.h"
 #include "ops/operation.h"
 #include "ops/order_parameter.h"
+#include "ops/oscillator_solve.h"
+#include "ops/oscillator_steps.h"
 #include "ops/phase_drive.h"
 #include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
-#include "ops/kuramoto_velocity.h"
-#include "ops/kuramoto_sparse.h"
-#include "ops/layer_norm.h"
-#include "ops/matrix_product.h"
-#include "ops/operation.h"
-#include "ops/oscillator_solve.h"
-#include "ops/oscillator_steps.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -47,35 +45,36 @@ namespace entrain::inline ENTRAIN_ISA {
 using Operations = OperationList<
     AdamW,
     Add, Scale, Fill,
+    Affine,
     BlockDiagonalForward, BlockDiagonalBackward,
     CastToFloat64, CastToFloat32, CastToBfloat16, CastToFloat16,
     CausalConvolutionForward, CausalConvolutionBackward,
     CausalHoldForward, CausalHoldBackward,
     CausalPoolForward, CausalPoolBackward,
-    DropoutForward, DropoutBackward,
     ColumnSum,
+    DropoutForward, DropoutBackward,
+    DropSelfEdges, DenseLocalOrder,
     EigenstateScanForward, EigenstateScanBackward,
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
-    KuramotoDenseForward,
     KuramotoDenseForward, KuramotoDenseBackward,
-    KuramotoSparseForward, KuramotoSparseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
-    RandomUniform, RandomNormal,
+    KuramotoSparseForward, KuramotoSparseBackward,
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
-    DropSelfEdges, DenseLocalOrder,
     LocalOrder,
     LyapunovRenormalise,
     MatrixProduct,
     ModuleOrderForward, ModuleOrderBackward,
+    NormalizeForward, NormalizeBackward,
     OrderParameterForward, OrderParameterBackward,
-    PhaseDriveForward, PhaseDriveBackward,
-    PhasePrecision,
     OscillatorSolveForward, OscillatorSolveBackward,
     OscillatorStepsForward, OscillatorStepsBackward,
+    PhaseDriveForward, PhaseDriveBackward,
+    PhasePrecision,
     PhaseStackForward, PhaseStackBackward,
+    RandomUniform, RandomNormal,
     ScaledMagnitudeForward, ScaledMagnitudeBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,

@@ -1,9 +1,10 @@
 // The examples run as a person would run them, on little data.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { decode } from 'fast-png'
 import { loadCheckpoint, readSafetensors } from '../lib/index.js'
 import { projectRoot, temporaryFolder } from './support/project.js'
 
@@ -108,4 +109,99 @@ test('a grid stays in step when a fault is cleared early and loses synchrony whe
   assert.match(stdout, /^0\.20 s .* in step$/m)
   assert.match(stdout, /^0\.40 s .* synchrony lost$/m)
   await assertPicture(join(out, 'power-grid.svg'), ['cleared after 0.2 s', 'cleared after 0.4 s'])
+})
+
+/** The pixels of a PNG, which must be of a size and of many colours. */
+async function picture(path: string, side: number): Promise<Uint8Array> {
+  const { width, height, channels, data } = decode(await readFile(path))
+  assert.deepEqual([width, height, channels], [side, side, 3])
+  const colours = new Set<number>()
+  for (let i = 0; i < data.length; i += 3) {
+    colours.add(
+      ((data[i] as number) << 16) | ((data[i + 1] as number) << 8) | (data[i + 2] as number),
+    )
+  }
+  assert.ok(colours.size > 50, `${path} has ${colours.size} colours`)
+  return data as Uint8Array
+}
+
+test('the terrain is drawn, the same for a seed and another for another', {
+  skip,
+}, async (context) => {
+  const folder = await temporaryFolder(context)
+  const draw = async (seed: string, name: string): Promise<Uint8Array> => {
+    const out = join(folder, name)
+    const { status, stdout, stderr } = run(
+      ['--size', '96', '--seed', seed, '--out', out],
+      'terrain',
+    )
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /heights of 96 × 96 points/)
+    return await picture(out, 96)
+  }
+  const first = await draw('5', 'a.png')
+  assert.deepEqual(await draw('5', 'b.png'), first)
+  assert.notDeepEqual(await draw('6', 'c.png'), first)
+})
+
+test('the animation writes frames that change a little at a time', { skip }, async (context) => {
+  const out = join(await temporaryFolder(context), 'frames')
+  const options = ['--size', '48', '--frames', '3', '--out', out]
+  const { status, stdout, stderr } = run(options, 'noise-animation')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /3 frames/)
+  const names = (await readdir(out)).sort()
+  assert.deepEqual(names, ['frame-000.png', 'frame-001.png', 'frame-002.png'])
+  const [first, second, third] = await Promise.all(
+    names.map((name) => picture(join(out, name), 48)),
+  )
+  const apart = (a?: Uint8Array, b?: Uint8Array): number =>
+    [...(a ?? [])].reduce((sum, value, i) => sum + Math.abs(value - (b?.[i] as number)), 0)
+  assert.ok(apart(first, second) > 0)
+  assert.ok(apart(first, third) > apart(first, second))
+})
+
+test('particles drift along curl noise', { skip }, async (context) => {
+  const out = join(await temporaryFolder(context), 'flow.png')
+  const options = ['--particles', '3000', '--steps', '20', '--size', '64', '--out', out]
+  const { status, stdout, stderr } = run(options, 'flow-particles')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /3000 particles, 20 steps/)
+  await picture(out, 64)
+})
+
+test('the gallery draws its sheets, and the tile continues into itself', {
+  skip,
+}, async (context) => {
+  const out = join(await temporaryFolder(context), 'gallery')
+  const { status, stdout, stderr } = run(['--side', '32', '--out', out], 'noise-gallery')
+  assert.equal(status, 0, stderr)
+  assert.match(stdout, /fractals.png, tile.png, clouds.png/)
+  for (const [name, columns, rows] of [
+    ['fractals', 3, 2],
+    ['tile', 2, 2],
+    ['clouds', 4, 2],
+  ] as const) {
+    const { width, height, channels, data } = decode(await readFile(join(out, `${name}.png`)))
+    assert.deepEqual([width, height, channels], [32 * columns, 32 * rows, 1])
+    assert.ok(new Set(data).size > 50, name)
+    if (name !== 'tile') continue
+    // The step over the seam is no larger than those beside it.
+    const step = (column: number): number => {
+      let largest = 0
+      for (let y = 0; y < height; ++y) {
+        const at = y * width + column
+        largest = Math.max(largest, Math.abs((data[at] as number) - (data[at + 1] as number)))
+      }
+      return largest
+    }
+    const inside = Math.max(...Array.from({ length: 31 }, (_, column) => step(column)))
+    assert.ok(step(31) <= 1.2 * inside, `the seam is a step of ${step(31)}, inside ${inside}`)
+  }
+})
+
+test('a noise example with a wrong number says which', { skip }, () => {
+  const { status, stderr } = run(['--size', '0'], 'terrain')
+  assert.equal(status, 1)
+  assert.match(stderr, /SimplexNoise.grid: .*size/)
 })

@@ -65,6 +65,9 @@ export const RandomStream = {
   inputs: 3,
   initialisation: 4,
   topology: 5,
+  permutation: 32,
+  /** One stream for each octave from here on. */
+  gaussianOctaves: 4096,
 } as const
 
 /**

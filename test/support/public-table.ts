@@ -48,6 +48,18 @@ export const publicTable: readonly PublicRow[] = [
     call: (v: { input: Tensor; factor: number }) => lib.scale(v.input, v.factor),
   },
   {
+    name: 'affine',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    numbers: { factor: 2, offset: 1 },
+    call: ({ input, ...map }: { input: Tensor; factor: number; offset: number }) =>
+      lib.affine(input, map),
+  },
+  {
+    name: 'normalize',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    call: (v: { input: Tensor }) => lib.normalize(v.input),
+  },
+  {
     name: 'fill',
     tensors: { output: { shape: [2, 3], anySize: true } },
     numbers: { value: 2 },
