@@ -41,12 +41,14 @@ if (values.threads !== '') process.env.ENTRAIN_THREADS = values.threads
 const { device } = await import('../lib/index.js')
 const { describeMachine, saveRows } = await import('./results.js')
 const { buildEigenstate } = await import('./eigenstate.js')
-const { buildTen } = await import('./ten.js')
 const { buildKuramoto } = await import('./kuramoto.js')
+const { buildSimplex } = await import('./simplex.js')
+const { buildTen } = await import('./ten.js')
 const builders: Readonly<Record<string, Builder>> = {
   eigenstate: buildEigenstate,
-  ten: buildTen,
   kuramoto: buildKuramoto,
+  simplex: buildSimplex,
+  ten: buildTen,
 }
 
 const suite = values.device

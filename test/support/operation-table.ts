@@ -15,6 +15,7 @@ import {
   seed,
   seedNames,
   tokens,
+  type Wanted,
 } from './operation-rows.js'
 import { oscillatorRows } from './oscillator-rows.js'
 
