@@ -44,7 +44,7 @@ template <class Real>
 HOST_DEVICE Circle<Real> segmentCircle(Real y) {
   const Real z = y * y;
   return {y * polynomial(z, 0x1.921fb2p-3f, -0x1.4a9304p-10f),
-          polynomial(z, 1.0f, -0x1.3bd3cap-6f, 0x1.03a1e6p-14f)};
+          polynomial(z, 0x1.ffffefp-1f, -0x1.3b92e2p-6f)};
 }
 
 // The circle of a phase from that of its segment's middle.
