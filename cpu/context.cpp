@@ -1,5 +1,9 @@
 #include "cpu/context.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <mutex>
 #include <new>
 #include <vector>
@@ -12,9 +16,13 @@ namespace entrain::runtime {
 // that a training loop stops allocating after its first step.
 struct CpuContext::Scratch {
   static constexpr int64_t kAlignment = 64;
+  // Large blocks lie on huge pages where the system gives them: kernels that gather, or read many
+  // rows at once, would miss in the TLB at every access.
+  static constexpr int64_t kHugePage = int64_t(1) << 21;
   struct Block {
     void* memory;
     int64_t bytes;
+    std::align_val_t alignment;
   };
   std::vector<Block> blocks;
   int64_t used = 0;   // of the last block
@@ -23,13 +31,19 @@ struct CpuContext::Scratch {
   std::mutex fault;
 
   void* grow(int64_t bytes) {
-    void* memory = ::operator new(size_t(bytes), std::align_val_t(kAlignment));
-    blocks.push_back({memory, bytes});
+    const bool huge = bytes >= kHugePage;
+    if (huge) bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+    const auto alignment = std::align_val_t(huge ? kHugePage : kAlignment);
+    void* memory = ::operator new(size_t(bytes), alignment);
+#if defined(__linux__)
+    if (huge) madvise(memory, size_t(bytes), MADV_HUGEPAGE);  // a refusal does no harm
+#endif
+    blocks.push_back({memory, bytes, alignment});
     used = 0;
     return memory;
   }
   void clear() {
-    for (const Block& block : blocks) ::operator delete(block.memory, std::align_val_t(kAlignment));
+    for (const Block& block : blocks) ::operator delete(block.memory, block.alignment);
     blocks.clear();
   }
 };

@@ -1,8 +1,13 @@
 // Kuramoto oscillators on dense graphs, sparse graphs and rings: the native operations against their
 // golden files, the definition, central differences, each other and themselves.
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { serialize } from 'node:v8'
 import type { DeviceName, FloatDtype } from '../lib/index.js'
+import { runProgram } from './support/child.js'
 import { assertClose, assertSameBits, generator } from './support/compare.js'
 import { onEveryDevice } from './support/devices.js'
 import { type GoldenCase, goldenNames, readGolden } from './support/golden.js'
@@ -34,7 +39,7 @@ function problemOf(golden: GoldenCase): Problem {
   const { args } = golden
   const get = (name: string): Float64Array | undefined =>
     golden.arrays.get(`in.${name}`)?.data as Float64Array | undefined
-  const [batch, oscillators] = golden.arrays.get('in.phases')?.shape as [number, number]
+  const [batch = 1, oscillators = 1] = golden.arrays.get('in.phases')?.shape ?? []
   const inputs: Record<string, Float64Array> = {}
   const names = ['phases', 'naturalFrequencies', 'coupling', 'precision', 'sign', 'frustration']
   for (const name of [...names, 'drive', 'adjacency', 'weight']) {
@@ -397,6 +402,45 @@ onEveryDevice('Kuramoto networks', (device) => {
       }
     })
   }
+
+  test('1, 2 and 3 threads give the same bits', async () => {
+    const support = new URL('./support/kuramoto-network.js', import.meta.url)
+    const problems = [
+      makeProblem({ kind: 'dense', oscillators: 150, batch: 1, stages: 1 }),
+      makeProblem({ kind: 'dense', oscillators: 150, batch: 9, stages: 2 }),
+      makeProblem({ kind: 'sparse', oscillators: 900, batch: 1, stages: 1 }),
+      makeProblem({ kind: 'sparse', oscillators: 900, batch: 3, stages: 4 }),
+    ]
+    const file = join(await mkdtemp(join(tmpdir(), 'entrain-')), 'problems.bin')
+    await writeFile(file, serialize(problems))
+    const program = `
+      import { createHash } from 'node:crypto'
+      import { readFileSync } from 'node:fs'
+      import { deserialize } from 'node:v8'
+      const { runNetwork } = await import('${support.href}')
+      for (const problem of deserialize(readFileSync('${file}'))) {
+        for (const dtype of ['float64', 'float32']) {
+          const count = problem.batch * problem.oscillators
+          const cotangents = { finalPhases: new Float64Array(count).map((_, i) => Math.sin(i)) }
+          const options = { device: '${device}', dtype, checkpointEvery: 2 }
+          const { outputs, gradients } = await runNetwork(problem, options, cotangents)
+          for (const data of [...Object.values(outputs), ...Object.values(gradients)])
+            console.log(createHash('sha256').update(data).digest('hex'))
+        }
+      }`
+    const run = async (threads: string): Promise<string> => {
+      const { code, stdout, stderr } = await runProgram(program, {
+        env: { ENTRAIN_THREADS: threads },
+      })
+      assert.equal(code, 0, stderr)
+      return stdout
+    }
+    const one = await run('1')
+    assert.ok(one.split('\n').length > 80)
+    assert.equal(await run('2'), one)
+    assert.equal(await run('3'), one)
+    await rm(dirname(file), { recursive: true })
+  })
 
   test('a ring is the same graph in rows, few neighbours and many', async () => {
     for (const [oscillators, neighbours] of [
