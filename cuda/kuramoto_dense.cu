@@ -1,10 +1,11 @@
 // Kuramoto oscillators on a dense graph. A stage is one matrix product with the circles of all
 // rows, (2 batch, N) by A^T, and one pointwise kernel; of one row, a matrix-vector product that
-// reads A once. A in bfloat16 multiplies circles in bfloat16 with sums in float32 (float64 runs
-// widen it once). The gradient of A is one product of rank 2 batch stages steps for each window of
-// steps. Floors on an H200, N = 8192, 64 rows: reading A at 4.3 TB/s, 31 µs a stage in bfloat16,
-// 62 µs in float32, whose arithmetic takes 256 µs; the adjoint two such products, and for A's
-// gradient one of the same size. Not run on a GPU yet.
+// reads A once. A is copied once a call, with zeros on its diagonal: 62 µs for the largest below. A
+// in bfloat16 multiplies circles in bfloat16 with sums in float32 (float64 runs widen it). The
+// gradient of A is one product of rank 2 batch stages steps for each window of steps. Floors on an
+// H200, N = 8192, 64 rows: reading A at 4.3 TB/s, 31 µs a stage in bfloat16, 62 µs in float32,
+// whose arithmetic takes 256 µs; the adjoint two such products, and for A's gradient one of the
+// same size. Not run on a GPU yet.
 #include "ops/kuramoto_dense.h"
 
 #include "cuda/kuramoto_network_backward.cuh"
@@ -13,22 +14,6 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 namespace {
-
-// P of a product, without the diagonal's part.
-template <class Real, class Storage>
-struct DensePuller {
-  static constexpr int kWidth = 1;
-  const Storage* adjacency;
-  const Storage* source;  // (2, batch, N), as it was multiplied
-  const Real* product;
-  int64_t plane;
-  __device__ __forceinline__ Circle<Real> operator()(int64_t b, int64_t i, int64_t n, int) const {
-    const int64_t row = b * n + i;
-    const Real own = Real(widen(adjacency[i * n + i]));
-    return {fma(-own, Real(widen(source[row])), product[row]),
-            fma(-own, Real(widen(source[plane + row])), product[plane + row])};
-  }
-};
 
 // A warp for each row.
 template <class Real, class Storage>
@@ -78,11 +63,20 @@ __global__ void __launch_bounds__(NetworkTuning::threads)
   gradPrecision[j] += Real(sum);
 }
 
-template <class Real>
+// A copy of A with zeros on its diagonal, whatever stood there.
+template <class Storage, class Given>
 __global__ void __launch_bounds__(NetworkTuning::threads)
-    widenKernel(View<const bfloat16> input, Real* output) {
-  const int64_t i = globalThread();
-  if (i < input.length) output[i] = Real(widen(input[i]));
+    copyAdjacencyKernel(const Given* adjacency, int64_t n, Storage* output) {
+  const int64_t j = globalThread();
+  if (j >= n) return;
+  for (int64_t i = blockIdx.y; i < n; i += gridDim.y) {
+    const int64_t at = i * n + j;
+    if constexpr (std::is_same_v<Storage, Given>) {
+      output[at] = i == j ? Storage{} : adjacency[at];
+    } else {
+      output[at] = i == j ? Storage(0) : Storage(widen(adjacency[at]));
+    }
+  }
 }
 
 // What the products read: A in the storage of the circles.
@@ -154,7 +148,7 @@ class DenseGraph {
     op.columns = op.inner = n();
     op.transposeRight = transposes;
     cuda::run(op, context);
-    use(DensePuller<Real, Storage>{adjacency_, source.data, product_.data(), batch * n()});
+    use(GivenPulls<Real>{product_.data(), batch * n()});
   }
 
   const Storage* adjacency_;
@@ -163,19 +157,24 @@ class DenseGraph {
   Real *gradAdjacency_ = nullptr, *gradPrecision_ = nullptr;
 };
 
+template <class Storage, class Given, class Use>
+void withCopy(View<const Given> adjacency, int64_t n, Context& context, const Use& use) {
+  constexpr int kThreads = NetworkTuning::threads;
+  const Workspace<Storage> copy(context, n * n);
+  launch(copyAdjacencyKernel<Storage, Given>,
+         dim3(unsigned(ceilDivide(n, kThreads)), unsigned(min(n, int64_t(32768)))), dim3(kThreads),
+         0, context, adjacency.data, n, copy.data());
+  use(static_cast<const Storage*>(copy.data()));
+}
 // Calls use(adjacency) with A as the products want it.
 template <class Operation, class Use>
 void withAdjacency(const Operation& op, Context& context, const Use& use) {
   using Real = std::remove_const_t<std::remove_reference_t<decltype(op.adjacency[0])>>;
   if (op.adjacency) {
-    use(op.adjacency.data);
-  } else if constexpr (kIsSingle<Real>) {
-    use(op.halfAdjacency.data);
+    withCopy<Real>(op.adjacency, op.oscillators, context, use);
   } else {
-    const Workspace<Real> wide(context, op.halfAdjacency.length);
-    launchRows<1>(widenKernel<Real>, op.halfAdjacency.length, context, op.halfAdjacency,
-                  wide.data());
-    use(static_cast<const Real*>(wide.data()));
+    using Storage = std::conditional_t<kIsSingle<Real>, bfloat16, Real>;
+    withCopy<Storage>(op.halfAdjacency, op.oscillators, context, use);
   }
 }
 
