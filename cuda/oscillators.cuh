@@ -70,14 +70,15 @@ void runOscillators(Context& context, OscillatorNetwork<Real> net,
   bytes = 0;
   const auto work = place(Take<Real>{memory.data(), &bytes});
 
-  const int64_t threads = net.batch * net.oscillators + net.edges;
+  const int64_t nodes = net.batch * net.oscillators;
   // The first flags are those of the teams that own the whole batch.
   const TeamArguments<Real> alone = {net.batch, 1, net.batch, false, partialsAt, whole, flags};
-  launchTeams(PrepareWork<Real>{net, flags, flagCount}, alone, threads, context);
+  launchTeams(PrepareWork<Real>{net, flags, flagCount}, alone, nodes + net.edges, context);
   const TeamArguments<Real> groups = {
       net.batch, plan.groups, plan.elements, false, partialsAt, ofGroup, flags + TeamTuning::flags};
-  launchTeams(work, groups, threads, context);
-  if (hasGradients) launchTeams(FinishWork<Real>{net, sums, targets}, alone, threads, context);
+  launchTeams(work, groups, nodes + plan.groups * net.edges, context);
+  if (hasGradients)
+    launchTeams(FinishWork<Real>{net, sums, targets}, alone, nodes + net.edges, context);
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA::cuda

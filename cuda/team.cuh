@@ -172,14 +172,17 @@ __global__ void __launch_bounds__(TeamTuning::threads)
 }
 
 // Starts it: a block for each group, or, for a single group of `threads` useful threads, as many
-// blocks as these fill and the device holds.
+// blocks as these fill and the device holds. Small groups have small blocks, whose barriers are
+// cheap.
 template <class Real, class Work>
 void launchTeams(const Work& work, TeamArguments<Real> arguments, int64_t threads,
                  const Context& context) {
   const auto kernel = teamKernel<Real, Work>;
   arguments.isGrid = arguments.groups == 1 && threads > 4 * TeamTuning::threads;
   if (!arguments.isGrid) {
-    launch(kernel, dim3(unsigned(arguments.groups)), dim3(TeamTuning::threads), 0, context, work,
+    const int64_t useful = ceilDivide(ceilDivide(threads, arguments.groups), kWarp) * kWarp;
+    const int64_t block = useful < TeamTuning::threads ? useful : TeamTuning::threads;
+    launch(kernel, dim3(unsigned(arguments.groups)), dim3(unsigned(block)), 0, context, work,
            arguments);
     return;
   }
