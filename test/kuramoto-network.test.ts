@@ -61,38 +61,69 @@ async function meetGolden(golden: GoldenCase, device: DeviceName, dtype: FloatDt
   const problem = problemOf(golden)
   const { batch, steps, recordEvery = 0 } = problem
   const records = Math.floor(steps / recordEvery)
-  const get = (name: string): Float64Array =>
-    golden.arrays.get(name)?.data as Float64Array
+  const get = (name: string): Float64Array => golden.arrays.get(name)?.data as Float64Array
   const cotR = new Float64Array(batch * records)
   if (golden.arrays.has('cot.recordR')) cotR.set(get('cot.recordR'))
   for (let b = 0; b < batch; ++b) {
     const at = b * records + records - 1
     cotR[at] = (cotR[at] as number) + (get('cot.R')[b] as number)
   }
-  const tolerance = dtype === 'float64' ? { output: 1e-9, gradient: 1e-9 } : { output: 1e-5, gradient: 1e-4 }
-  for (const [checkpointEvery, keepPulls] of [[1, true], [1, false], [3, false], [8, true]] as const) {
+  const tolerance =
+    dtype === 'float64' ? { output: 1e-9, gradient: 1e-9 } : { output: 1e-5, gradient: 1e-4 }
+  for (const [checkpointEvery, keepPulls] of [
+    [1, true],
+    [1, false],
+    [3, false],
+    [8, true],
+  ] as const) {
     const { outputs, gradients } = await runNetwork(
       problem,
       { device, dtype, checkpointEvery, keepPulls },
       { finalPhases: get('cot.phases'), recordR: cotR },
     )
     const label = `${golden.name} ${dtype} every ${checkpointEvery} ${keepPulls}`
-    const expected = get('out.phases').map((phase, i) => phase + turn * (get('out.winding')[i] as number))
+    const expected = get('out.phases').map(
+      (phase, i) => phase + turn * (get('out.winding')[i] as number),
+    )
     assertClose(unwrapped(outputs), expected, tolerance.output, `${label}: phases`)
     const last = (name: string): Float64Array =>
-      Float64Array.from({ length: batch }, (_, b) => outputs[name]?.[(b + 1) * records - 1] as number)
+      Float64Array.from(
+        { length: batch },
+        (_, b) => outputs[name]?.[(b + 1) * records - 1] as number,
+      )
     assertClose(last('recordR'), get('out.R'), tolerance.output, `${label}: R`)
-    assertClose(near(last('recordPsi'), get('out.psi')), get('out.psi'), tolerance.output, `${label}: psi`)
+    assertClose(
+      near(last('recordPsi'), get('out.psi')),
+      get('out.psi'),
+      tolerance.output,
+      `${label}: psi`,
+    )
     if (golden.arrays.has('out.recordR')) {
       const psi = get('out.recordPsi')
-      assertClose(outputs.recordR as Float64Array, get('out.recordR'), tolerance.output, `${label}: recordR`)
-      assertClose(near(outputs.recordPsi as Float64Array, psi), psi, tolerance.output, `${label}: recordPsi`)
+      assertClose(
+        outputs.recordR as Float64Array,
+        get('out.recordR'),
+        tolerance.output,
+        `${label}: recordR`,
+      )
+      assertClose(
+        near(outputs.recordPsi as Float64Array, psi),
+        psi,
+        tolerance.output,
+        `${label}: recordPsi`,
+      )
     }
     for (const key of golden.arrays.keys()) {
       if (!key.startsWith('grad.')) continue
       const name = key.slice(5)
-      const field = name === 'phases' ? 'gradInitial' : `grad${name[0]?.toUpperCase()}${name.slice(1)}`
-      assertClose(gradients[field] as Float64Array, get(key), tolerance.gradient, `${label}: ${field}`)
+      const field =
+        name === 'phases' ? 'gradInitial' : `grad${name[0]?.toUpperCase()}${name.slice(1)}`
+      assertClose(
+        gradients[field] as Float64Array,
+        get(key),
+        tolerance.gradient,
+        `${label}: ${field}`,
+      )
     }
   }
 }
@@ -159,9 +190,21 @@ function makeProblem({ kind, seed = 3, plain, unweighted, ...given }: Choice): P
 
 // ---- central differences ----
 
-const gradientFields = ['naturalFrequencies', 'coupling', 'precision', 'frustration', 'drive', 'adjacency', 'weight']
+const gradientFields = [
+  'naturalFrequencies',
+  'coupling',
+  'precision',
+  'frustration',
+  'drive',
+  'adjacency',
+  'weight',
+]
 
-async function checkDifferences(problem: Problem, device: DeviceName, runs: readonly (readonly [number, boolean])[]) {
+async function checkDifferences(
+  problem: Problem,
+  device: DeviceName,
+  runs: readonly (readonly [number, boolean])[],
+) {
   const { batch, oscillators: n, steps, recordEvery = 0, inputs } = problem
   const records = recordEvery > 0 ? Math.floor(steps / recordEvery) : 0
   const { normals } = generator(17)
@@ -182,7 +225,8 @@ async function checkDifferences(problem: Problem, device: DeviceName, runs: read
       const moved = async (offset: number): Promise<Arrays> => {
         const changed = data.slice()
         changed[at] = (changed[at] as number) + offset
-        return (await runNetwork({ ...problem, inputs: { ...inputs, [name]: changed } }, options)).outputs
+        return (await runNetwork({ ...problem, inputs: { ...inputs, [name]: changed } }, options))
+          .outputs
       }
       const [above, below] = [await moved(step), await moved(-step)]
       let slope = 0
@@ -198,9 +242,14 @@ async function checkDifferences(problem: Problem, device: DeviceName, runs: read
     numeric.set(name, slopes)
   }
   for (const [checkpointEvery, keepPulls] of runs) {
-    const { gradients } = await runNetwork(problem, { ...options, checkpointEvery, keepPulls }, cotangents)
+    const { gradients } = await runNetwork(
+      problem,
+      { ...options, checkpointEvery, keepPulls },
+      cotangents,
+    )
     for (const [name, slopes] of numeric) {
-      const field = name === 'phases' ? 'gradInitial' : `grad${name[0]?.toUpperCase()}${name.slice(1)}`
+      const field =
+        name === 'phases' ? 'gradInitial' : `grad${name[0]?.toUpperCase()}${name.slice(1)}`
       const got = gradients[field] as Float64Array
       assertClose(
         slopes.map(({ at }) => got[at] as number),
@@ -220,7 +269,12 @@ onEveryDevice('Kuramoto networks', (device) => {
     })
   }
 
-  const ways = [[1, true], [1, false], [3, false], [3, true]] as const
+  const ways = [
+    [1, true],
+    [1, false],
+    [3, false],
+    [3, true],
+  ] as const
   for (const kind of ['dense', 'sparse', 'ring'] as const) {
     for (const stages of [1, 2, 4] as const) {
       test(`central differences: ${kind}, ${stages} stages`, async () => {
@@ -232,7 +286,9 @@ onEveryDevice('Kuramoto networks', (device) => {
     }
     test(`central differences: ${kind}, drives that stay, plain, noise`, async () => {
       for (const driveKind of [1, 2]) {
-        await checkDifferences(makeProblem({ kind, driveKind, oscillators: 5 }), device, [[2, false]])
+        await checkDifferences(makeProblem({ kind, driveKind, oscillators: 5 }), device, [
+          [2, false],
+        ])
       }
       const plain = { kind, plain: true, oscillators: 9, batch: 1 }
       await checkDifferences(makeProblem(plain), device, ways)
@@ -271,14 +327,29 @@ onEveryDevice('Kuramoto networks', (device) => {
     })
 
     test(`gradients at any size agree with and without pulls: ${kind}`, async () => {
-      for (const [oscillators, batch] of [[1, 1], [2, 3], [19, 1], [67, 9], [33, 5], [200, 2]] as const) {
-        const problem = makeProblem({ kind, oscillators, batch, steps: 7, stages: 2, normalisation: 2 })
+      for (const [oscillators, batch] of [
+        [1, 1],
+        [2, 3],
+        [19, 1],
+        [67, 9],
+        [33, 5],
+        [200, 2],
+      ] as const) {
+        const problem = makeProblem({
+          kind,
+          oscillators,
+          batch,
+          steps: 7,
+          stages: 2,
+          normalisation: 2,
+        })
         const cotangents = {
           finalPhases: generator(1).normals(batch * oscillators),
           recordR: generator(2).normals(batch * 3),
         }
         const run = async (dtype: FloatDtype, checkpointEvery: number, keepPulls: boolean) =>
-          (await runNetwork(problem, { device, dtype, checkpointEvery, keepPulls }, cotangents)).gradients
+          (await runNetwork(problem, { device, dtype, checkpointEvery, keepPulls }, cotangents))
+            .gradients
         const want = await run('float64', 1, true)
         for (const other of [await run('float64', 3, false), await run('float64', 7, true)]) {
           for (const [name, data] of Object.entries(want)) {
@@ -294,9 +365,20 @@ onEveryDevice('Kuramoto networks', (device) => {
     test(`chunks of a run are the run to the bit, and so is a second run: ${kind}`, async () => {
       for (const dtype of ['float64', 'float32'] as const) {
         for (const diffusion of [0, 0.2]) {
-          const whole = makeProblem({ kind, oscillators: 37, batch: 3, stages: 2, steps: 9, driveKind: 1, diffusion, recordEvery: 1 })
+          const whole = makeProblem({
+            kind,
+            oscillators: 37,
+            batch: 3,
+            stages: 2,
+            steps: 9,
+            driveKind: 1,
+            diffusion,
+            recordEvery: 1,
+          })
           const once = (await runNetwork(whole, { device, dtype })).outputs
-          const again = (await runNetwork(whole, { device, dtype, checkpointEvery: 2, keepPulls: true })).outputs
+          const again = (
+            await runNetwork(whole, { device, dtype, checkpointEvery: 2, keepPulls: true })
+          ).outputs
           for (const name of ['finalState', 'recordR', 'recordPsi', 'winding']) {
             assertSameBits(again[name] as Float64Array, once[name] as Float64Array, name)
           }
@@ -315,7 +397,13 @@ onEveryDevice('Kuramoto networks', (device) => {
   }
 
   test('a ring is the same graph in rows, few neighbours and many', async () => {
-    for (const [oscillators, neighbours] of [[3, 1], [50, 16], [301, 17], [301, 100], [640, 300]] as const) {
+    for (const [oscillators, neighbours] of [
+      [3, 1],
+      [50, 16],
+      [301, 17],
+      [301, 100],
+      [640, 300],
+    ] as const) {
       const ring = makeProblem({ kind: 'ring', oscillators, neighbours, batch: 2, stages: 1 })
       const rowPointer = [0]
       const column: number[] = []
@@ -327,19 +415,34 @@ onEveryDevice('Kuramoto networks', (device) => {
       }
       const rows = { ...ring, neighbours: 0, edges: { rowPointer, column } }
       const cotangents = { finalPhases: generator(4).normals(2 * oscillators) }
-      for (const [dtype, tolerance] of [['float64', 1e-12], ['float32', 1e-5]] as const) {
+      for (const [dtype, tolerance] of [
+        ['float64', 1e-12],
+        ['float32', 1e-5],
+      ] as const) {
         const options = { device, dtype, checkpointEvery: 2 }
-        const [a, b] = [await runNetwork(ring, options, cotangents), await runNetwork(rows, options, cotangents)]
+        const [a, b] = [
+          await runNetwork(ring, options, cotangents),
+          await runNetwork(rows, options, cotangents),
+        ]
         assertClose(unwrapped(a.outputs), unwrapped(b.outputs), tolerance, `ring ${neighbours}`)
         for (const [name, data] of Object.entries(a.gradients)) {
-          assertClose(data, b.gradients[name] as Float64Array, 10 * tolerance, `${name} ${neighbours}`)
+          assertClose(
+            data,
+            b.gradients[name] as Float64Array,
+            10 * tolerance,
+            `${name} ${neighbours}`,
+          )
         }
       }
     }
   })
 
   test('A in bfloat16 is A rounded to bfloat16', async () => {
-    for (const [oscillators, batch] of [[21, 1], [50, 9], [40, 3]] as const) {
+    for (const [oscillators, batch] of [
+      [21, 1],
+      [50, 9],
+      [40, 3],
+    ] as const) {
       const problem = makeProblem({ kind: 'dense', oscillators, batch })
       const { adjacency } = problem.inputs
       const eighths = adjacency?.map((a) => Math.round(8 * a) / 8) as Float64Array
@@ -352,7 +455,11 @@ onEveryDevice('Kuramoto networks', (device) => {
         for (const [name, data] of Object.entries(got.gradients)) {
           assertSameBits(data, want.gradients[name] as Float64Array, `${name} ${dtype}`)
         }
-        assertSameBits(got.outputs.finalState as Float64Array, want.outputs.finalState as Float64Array, dtype)
+        assertSameBits(
+          got.outputs.finalState as Float64Array,
+          want.outputs.finalState as Float64Array,
+          dtype,
+        )
       }
     }
   })
@@ -367,7 +474,11 @@ onEveryDevice('Kuramoto networks', (device) => {
       for (let i = 0; i < 35; ++i) adjacency[36 * i] = i % 2 === 0 ? Number.NaN : Infinity
       const spoilt = { ...problem, inputs: { ...problem.inputs, adjacency } }
       const got = await runNetwork(spoilt, options, cotangents)
-      assertSameBits(got.outputs.finalPhases as Float64Array, want.outputs.finalPhases as Float64Array, 'phases')
+      assertSameBits(
+        got.outputs.finalPhases as Float64Array,
+        want.outputs.finalPhases as Float64Array,
+        'phases',
+      )
       for (const [name, data] of Object.entries(got.gradients)) {
         assertSameBits(data, want.gradients[name] as Float64Array, name)
         assert.ok(data.every(Number.isFinite), name)
@@ -395,7 +506,12 @@ onEveryDevice('Kuramoto networks', (device) => {
         )
         assertClose(unwrapped(outputs), free(problem), 1e-12, 'free rotation')
         assertClose(gradients.gradInitial as Float64Array, [1, 2, 3, 4], 1e-12, 'gradInitial')
-        assertClose(gradients.gradNaturalFrequencies as Float64Array, [2, 4, 6, 8], 1e-12, 'gradient of ω')
+        assertClose(
+          gradients.gradNaturalFrequencies as Float64Array,
+          [2, 4, 6, 8],
+          1e-12,
+          'gradient of ω',
+        )
         for (const data of Object.values(gradients)) assert.ok(data.every(Number.isFinite))
       }
     }

@@ -152,7 +152,8 @@ export async function runNetwork(
   const count = batch * oscillators
   const records = recordEvery > 0 ? Math.floor(steps / recordEvery) : 0
   const kept = options.keepPulls ? steps * problem.stages * 2 * count : 0
-  const zeros = (length: number): Tensor | null => length > 0 ? real(new Float64Array(length)) : null
+  const zeros = (length: number): Tensor | null =>
+    length > 0 ? real(new Float64Array(length)) : null
   const pulls = zeros(kept)
   const outputs = {
     finalPhases: zeros(count),
@@ -163,9 +164,7 @@ export async function runNetwork(
     recordPhases: zeros(batch * records * oscillators),
   }
   const { state } = options
-  const start = state
-    ? { state: whole(state) }
-    : { phases: real(inputs.phases as Float64Array) }
+  const start = state ? { state: whole(state) } : { phases: real(inputs.phases as Float64Array) }
   invoke(`${name}Forward`, { ...shared, ...start, ...outputs, checkpoints, pulls })
   const results = await numbers({ ...outputs, pulls })
   if (!cotangents) return { outputs: results, gradients: {} }
