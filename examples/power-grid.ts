@@ -86,8 +86,8 @@ interface Course {
   readonly time: number[]
   /** R of all generators. */
   readonly coherence: number[]
-  /** Greatest difference between speeds of generators, Hz. */
-  readonly spread: number[]
+  /** Turns of each generator since the beginning. */
+  readonly turns: Float64Array
 }
 
 /** A fault that is cleared after some seconds by tripping the line. */
@@ -106,7 +106,8 @@ async function course(clearing: number): Promise<Course> {
   const record = Math.round(kRecord / kTimeStep)
   const stepsOf = (seconds: number) => record * Math.max(1, Math.round(seconds / kRecord))
   network.step({ dt: kTimeStep, steps: stepsOf(20) })
-  const found: Course = { time: [], coherence: [], spread: [] }
+  const turns = new Float64Array(grid.generators.length)
+  const found: Course = { time: [], coherence: [], turns }
   for (const [graph, seconds] of [
     [whole, 0.5],
     [faulty, clearing],
@@ -129,7 +130,7 @@ function startAngles(): Float64Array {
 }
 
 function append(
-  { time, coherence, spread }: Course,
+  { time, coherence, turns }: Course,
   states: ArrayLike<number>,
   { rows, begin }: { rows: number; begin?: number },
 ): void {
@@ -139,10 +140,11 @@ function append(
     const at = (place: number): number => states[row * 2 * kNodes + place] as number
     const mean = (of: (x: number) => number): number =>
       generators.reduce((sum, i) => sum + of(at(i)), 0) / generators.length
-    const speeds = generators.map((i) => at(kNodes + i) / (2 * Math.PI))
     time.push(start + kRecord * (row + 1))
     coherence.push(Math.hypot(mean(Math.cos), mean(Math.sin)))
-    spread.push(Math.max(...speeds) - Math.min(...speeds))
+    for (const [place, i] of generators.entries()) {
+      turns[place] = (turns[place] as number) + (at(kNodes + i) * kRecord) / (2 * Math.PI)
+    }
   }
 }
 
@@ -150,13 +152,19 @@ async function main(): Promise<void> {
   const clearings = [Number(options.early), Number(options.late)]
   const courses: Course[] = []
   for (const clearing of clearings) courses.push(await course(clearing))
-  console.log('cleared after   R at least   R at the end   speeds apart at the end')
-  for (const [i, { coherence, spread }] of courses.entries()) {
+  console.log('cleared after   R at least   R at the end   turns apart')
+  for (const [i, { coherence, turns }] of courses.entries()) {
     const end = coherence.slice(-50)
     const last = end.reduce((sum, R) => sum + R, 0) / end.length
-    const lost = Math.max(...spread.slice(-50)) > 1
+    // A generator that fell out of step slips by whole turns.
+    const apart = Math.max(...turns) - Math.min(...turns)
+    const after = `${clearings[i]?.toFixed(2)} s`.padEnd(16)
+    const least = Math.min(...coherence)
+      .toFixed(3)
+      .padEnd(13)
+    const slipped = apart > 1 ? 'synchrony lost' : 'in step'
     console.log(
-      `${clearings[i]?.toFixed(2)} s          ${Math.min(...coherence).toFixed(3)}        ${last.toFixed(3)}          ${Math.max(...spread.slice(-50)).toFixed(2)} Hz   ${lost ? 'synchrony lost' : 'in step'}`,
+      `${after}${least}${last.toFixed(3).padEnd(15)}${apart.toFixed(2).padEnd(8)}${slipped}`,
     )
   }
   await mkdir(options.out, { recursive: true })
