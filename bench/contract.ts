@@ -80,6 +80,9 @@ function shrink({ workload, params }: Entry): Params {
   if (workload.startsWith('ten')) {
     return { ...params, model: 'tiny', T: Math.min(Number(params.T), 128), B: 1 }
   }
+  if (workload.startsWith('kuramoto')) {
+    return { ...params, N: 160, B: Math.min(Number(params.B), 3), steps: 10 }
+  }
   return params
 }
 

@@ -42,7 +42,12 @@ const { device } = await import('../lib/index.js')
 const { describeMachine, saveRows } = await import('./results.js')
 const { buildEigenstate } = await import('./eigenstate.js')
 const { buildTen } = await import('./ten.js')
-const builders: Readonly<Record<string, Builder>> = { eigenstate: buildEigenstate, ten: buildTen }
+const { buildKuramoto } = await import('./kuramoto.js')
+const builders: Readonly<Record<string, Builder>> = {
+  eigenstate: buildEigenstate,
+  ten: buildTen,
+  kuramoto: buildKuramoto,
+}
 
 const suite = values.device
 const on = device(suite === 'gpu' ? 'cuda' : 'cpu')

@@ -1,6 +1,7 @@
 // A dense graph as the steps of cpu/kuramoto_stepper.h and cpu/kuramoto_adjoint.h see it. Few
-// columns, or few products, read A in place (cpu/kuramoto_thin.h); many products of many columns
-// pack it once (cpu/kuramoto_panels.h).
+// columns read A in place (cpu/kuramoto_thin.h), many columns in packed panels
+// (cpu/kuramoto_panels.h). Panels are kept where many products are to come; the bits are the same,
+// so that a run in chunks is the run.
 #pragma once
 
 #include "cpu/kuramoto_layout.h"
@@ -11,7 +12,7 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 template <class Real, class Storage>
 class DenseGraph {
   static constexpr int64_t kLanes = Vector<Real>::kLanes;
-  // From so many products on packing pays, up to this size of a packed matrix.
+  // From so many products on keeping the panels pays, up to this size.
   static constexpr int64_t kLeastProducts = 6;
   static constexpr int64_t kMostPackedBytes = int64_t(1) << 31;
 
@@ -21,10 +22,11 @@ class DenseGraph {
   DenseGraph(const Storage* adjacency, int64_t n, int64_t batch, int64_t products,
              int64_t backProducts, Context& context)
       : a_(adjacency), n_(n), batch_(batch) {
-    const bool fits = n * n * int64_t(sizeof(Real)) <= kMostPackedBytes;
-    packs_ = 2 * batch > kThinColumns<Real> && products + backProducts >= kLeastProducts && fits;
+    packs_ = 2 * batch > kThinColumns<Real>;
     if (packs_) {
       rows_ = 32;
+      const bool fits = n * n * int64_t(sizeof(Real)) <= kMostPackedBytes;
+      if (products + backProducts < kLeastProducts || !fits) return;
       if (products > 0) panels_ = pack(false, context);
       if (backProducts > 0) backPanels_ = pack(true, context);
       return;
@@ -42,7 +44,7 @@ class DenseGraph {
   int64_t sourceLength() const {
     return packs_ ? columnPanels() * n_ * kLanes : 2 * batch_ * stride_;
   }
-  int64_t scratchLength() const { return kPanelRows * kLanes; }
+  int64_t scratchLength() const { return packs_ ? kPanelRows * (kLanes + n_) : 0; }
   void clear(Real* sources) const { memset(sources, 0, size_t(sourceLength()) * sizeof(Real)); }
 
   void spread(Planes<Real> planes, int64_t begin, int64_t end, Real* sources) const {
@@ -139,7 +141,11 @@ class DenseGraph {
       return;
     }
     for (int64_t i = begin; i < end; i += kPanelRows) {
-      const Real* const panel = panels + i / kPanelRows * n_ * kPanelRows;
+      const Real* panel = panels + i / kPanelRows * n_ * kPanelRows;
+      if (!panels) {
+        packPanel(a_, n_, i / kPanelRows, transposed, scratch + kPanelRows * kLanes);
+        panel = scratch + kPanelRows * kLanes;
+      }
       const Planes<Real> rows = {planes.data + (i - begin), planes.batch, planes.stride};
       for (int64_t p = 0; p < columnPanels(); ++p) {
         multiplyPanel(panel, sources + p * n_ * kLanes, n_, scratch);

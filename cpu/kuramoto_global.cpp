@@ -56,6 +56,22 @@ void sumBlock(const GlobalRun<Real>& run, const GlobalBlock& block, int64_t numb
       sumCircles<Real>(phases + system.place + block.begin, weights, block.end - block.begin);
 }
 
+HOST_DEVICE void phasesOf(const float* radians, int64_t count, int32_t* to) {
+  typedef float Halves __attribute__((vector_size(kVectorBytes / 2)));
+  constexpr int kLanes = Vector<double>::kLanes;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    Halves halves;
+    memcpy(&halves, radians + i, sizeof halves);
+    const Vector<double> wide = __builtin_convertvector(halves, Vector<double>::Native);
+    global::storeNarrow(to + i, turnsOfAngle(wide) * 0x1p32);
+  }
+  for (; i < count; ++i) to[i] = phaseOf<float>(double(radians[i]));
+}
+HOST_DEVICE void phasesOf(const double* radians, int64_t count, int64_t* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = phaseOf<double>(radians[i]);
+}
+
 // The phases that a block starts from.
 template <class Real>
 void startBlock(const GlobalRun<Real>& run, const GlobalBlock& block, int64_t number) {
@@ -67,7 +83,7 @@ void startBlock(const GlobalRun<Real>& run, const GlobalBlock& block, int64_t nu
     memcpy(phases, op.state.data + element * kPhaseWords<Real>,
            size_t(count) * sizeof(Integer<Real>));
   } else {
-    for (int64_t i = 0; i < count; ++i) phases[i] = phaseOf<Real>(double(op.phases[element + i]));
+    phasesOf(op.phases.data + element, count, phases);
   }
   for (int64_t i = count; i < padded(count); ++i) phases[i] = 0;
   if (op.winding) memset(op.winding.data + element, 0, size_t(count) * sizeof(int32_t));

@@ -45,8 +45,8 @@ struct AdjointArrays {
 
 // Phase gradients of a stage, and the rates' gradients of the stage before it.
 template <class Real>
-HOST_DEVICE void adjointStage(const AdjointStage<Real>& stage, const AdjointArrays<Real>& arrays,
-                              Real timeStep) {
+__attribute__((noinline)) void adjointStage(const AdjointStage<Real> stage,
+                                            const AdjointArrays<Real> arrays, Real timeStep) {
   using Lanes = Vector<Real>;
   const int64_t count = padded(arrays.count);
   for (int64_t i = 0; i < count; i += Lanes::kLanes) {
@@ -84,8 +84,8 @@ HOST_DEVICE void adjointStage(const AdjointStage<Real>& stage, const AdjointArra
 
 // The stage above where nothing but Euler's method asks for anything.
 template <class Real>
-HOST_DEVICE void plainAdjoint(const AdjointStage<Real>& stage, const AdjointArrays<Real>& arrays,
-                              Real timeStep) {
+__attribute__((noinline)) void plainAdjoint(const AdjointStage<Real> stage,
+                                            const AdjointArrays<Real> arrays, Real timeStep) {
   using Lanes = Vector<Real>;
   const int64_t count = padded(arrays.count);
   const Lanes target[] = {stage.target[0] * (stage.share * timeStep),
@@ -102,8 +102,9 @@ HOST_DEVICE void plainAdjoint(const AdjointStage<Real>& stage, const AdjointArra
 
 // The circles of a stage's phases, and their sums with `weights`.
 template <class Real>
-HOST_DEVICE AdjointSums adjointCircles(const Integer<Real>* phases,
-                                       const AdjointArrays<Real>& arrays, const Real* weights) {
+__attribute__((noinline)) AdjointSums adjointCircles(const Integer<Real>* phases,
+                                                     const AdjointArrays<Real> arrays,
+                                                     const Real* weights) {
   using Lanes = Vector<Real>;
   PairSums<Real> sums, own;
   const int64_t count = arrays.count,

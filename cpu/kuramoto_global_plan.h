@@ -163,6 +163,51 @@ HOST_DEVICE void ratesOf(const Operation& op, const GlobalSystem& system, const 
   for (int64_t i = 0; i < count; ++i) rates[i] += double(drive[i]);
 }
 
+// The greatest of a block; says which is none.
+template <class Real, class Operation>
+double greatestRate(const Operation& op, const GlobalPlan<Real>& plan, const GlobalBlock& block,
+                    Context& context) {
+  using Lanes = Vector<double>;
+  alignas(64) double rates[kGlobalBlock];
+  ratesOf(op, plan.systemOf(block), block, rates);
+  const int64_t count = block.end - block.begin;
+  for (int64_t i = count; i < padded(count); ++i) rates[i] = 0;
+  Lanes most(0.0), nothing(0.0);
+  for (int64_t i = 0; i < padded(count); i += Lanes::kLanes) {
+    const Lanes rate = absolute(load(rates + i));
+    most = maximum(most, rate);
+    nothing += rate - rate;  // NaN of infinity and of NaN
+  }
+  double greatest = 0;
+  for (int lane = 0; lane < Lanes::kLanes; ++lane) greatest = maximum(greatest, most[lane]);
+  if (sumLanes(nothing) == 0) return greatest;
+  for (int64_t i = 0; i < count; ++i) {
+    if (rates[i] - rates[i] == 0) continue;
+    context.raise(runtime::FaultRule::rateRange, plan.systemOf(block).first + block.begin + i,
+                  rates[i]);
+    break;
+  }
+  return 0;
+}
+
+// Each number rounded to the lower half of an integer twice as wide.
+HOST_DEVICE void storeNarrow(int32_t* to, Vector<double> x) {
+  typedef int32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
+  const Halves halves = __builtin_convertvector(toInteger(x).v, Halves);
+  memcpy(to, &halves, sizeof halves);
+}
+// The drifts of rates in float64; writes whole vectors.
+HOST_DEVICE void driftsOf(const double* rates, int64_t count, double timeStep, int shift,
+                          int32_t* to) {
+  for (int64_t i = 0; i < count; i += Vector<double>::kLanes) {
+    storeNarrow(to + i, driftUnits(load(rates + i), timeStep, shift));
+  }
+}
+HOST_DEVICE void driftsOf(const double* rates, int64_t count, double timeStep, int shift,
+                          int64_t* to) {
+  for (int64_t i = 0; i < count; ++i) to[i] = driftOf<double>(rates[i], timeStep, shift);
+}
+
 // The greatest step of the free rotation tells the shift of all drifts.
 template <class Real, class Operation>
 void setRates(const Operation& op, GlobalPlan<Real>& plan, GlobalSystem* systems,
@@ -177,22 +222,8 @@ void setRates(const Operation& op, GlobalPlan<Real>& plan, GlobalSystem* systems
   auto* const greatest = context.workspace<double>(blocks);
   context.forRange(blocks, 16, [&](int64_t first, int64_t end) {
     for (int64_t number = first; number < end; ++number) {
-      const GlobalBlock& block = plan.blocks[number];
-      double rates[kGlobalBlock], most = 0;
-      ratesOf(op, plan.systemOf(block), block, rates);
-      bool areFinite = true;
-      for (int64_t i = 0; i < block.end - block.begin; ++i) {
-        const double rate = absolute(rates[i]);
-        areFinite &= rate < 1e300;
-        most = most < rate ? rate : most;
-      }
-      greatest[number] = most * plan.systemOf(block).timeStep;
-      for (int64_t i = 0; !areFinite && i < block.end - block.begin; ++i) {
-        if (absolute(rates[i]) < 1e300) continue;
-        context.raise(runtime::FaultRule::rateRange, plan.systemOf(block).first + block.begin + i,
-                      rates[i]);
-        break;
-      }
+      greatest[number] = greatestRate(op, plan, plan.blocks[number], context) *
+                         plan.systemOf(plan.blocks[number]).timeStep;
     }
   });
   double most = 0;
@@ -205,12 +236,10 @@ void setRates(const Operation& op, GlobalPlan<Real>& plan, GlobalSystem* systems
     for (int64_t number = first; number < end; ++number) {
       const GlobalBlock& block = plan.blocks[number];
       const GlobalSystem& system = plan.systemOf(block);
-      double rates[kGlobalBlock];
+      alignas(64) double rates[kGlobalBlock];
       ratesOf(op, system, block, rates);
       const int64_t place = system.ratePlace + block.begin, count = block.end - block.begin;
-      for (int64_t i = 0; i < count; ++i) {
-        drifts[place + i] = driftOf<Real>(rates[i], system.timeStep, plan.shift);
-      }
+      driftsOf(rates, count, system.timeStep, plan.shift, drifts + place);
       for (int64_t i = count; i < padded(count); ++i) drifts[place + i] = 0;
       if (!kept) continue;
       for (int64_t i = 0; i < count; ++i) kept[place + i] = Real(rates[i]);

@@ -58,21 +58,26 @@ class PairSums {
     }
   }
   HOST_DEVICE Circle<double> total() const {
-    double sine[kLanes], cosine[kLanes];
-    for (int64_t i = 0; i < kLanes; ++i) {
-      sine[i] = double(sums_[i / Vector<Real>::kLanes].sine[int(i % Vector<Real>::kLanes)]);
-      cosine[i] = double(sums_[i / Vector<Real>::kLanes].cosine[int(i % Vector<Real>::kLanes)]);
+    alignas(64) Real sine[kLanes], cosine[kLanes];
+    for (int j = 0; j < kVectors; ++j) {
+      store(sine + j * Vector<Real>::kLanes, sums_[j].sine);
+      store(cosine + j * Vector<Real>::kLanes, sums_[j].cosine);
     }
-    for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-      for (int64_t i = 0; i < width; ++i) {
-        sine[i] += sine[i + width];
-        cosine[i] += cosine[i + width];
-      }
-    }
-    return {sine[0], cosine[0]};
+    return {halved(sine), halved(cosine)};
   }
 
  private:
+  static HOST_DEVICE double halved(const Real (&lanes)[kLanes]) {
+    double sums[kLanes / 2];
+    for (int64_t i = 0; i < kLanes / 2; ++i) {
+      sums[i] = double(lanes[i]) + double(lanes[i + kLanes / 2]);
+    }
+    for (int64_t width = kLanes / 4; width > 0; width /= 2) {
+      for (int64_t i = 0; i < width; ++i) sums[i] += sums[i + width];
+    }
+    return sums[0];
+  }
+
   Circle<Vector<Real>> sums_[kVectors];
 };
 
@@ -86,8 +91,8 @@ HOST_DEVICE Vector<Real> existing(int64_t index, int64_t count) {
 
 // Σ weight (sin, cos); `weights` end in zeros, or are null for weights of 1.
 template <class Real>
-HOST_DEVICE Circle<double> sumCircles(const Integer<Real>* phases, const Real* weights,
-                                      int64_t count) {
+__attribute__((noinline)) Circle<double> sumCircles(const Integer<Real>* phases,
+                                                    const Real* weights, int64_t count) {
   using Lanes = Vector<Real>;
   PairSums<Real> sums;
   int64_t plain = 0;
@@ -152,7 +157,10 @@ HOST_DEVICE void wind(const GlobalArrays<Real>& arrays, int64_t i, VectorInteger
 }
 
 // The Euler step of most calls: one sine, whose amplitude stands in units of a phase's last place.
-HOST_DEVICE void plainStep(const GlobalStage<float>& stage, const GlobalArrays<float>& arrays) {
+// Functions of their own, with arguments by value: the loops keep everything in registers.
+template <bool kWinds>
+__attribute__((noinline)) void plainStep(const GlobalStage<float> stage,
+                                         const GlobalArrays<float> arrays) {
   using Lanes = Vector<float>;
   const ScaledSine<Lanes> sine(stage.weight * stage.strength * stage.field.amplitude * 0x1p32f);
   const VectorInteger<float> later(wrappingDifference(stage.field.phase, int32_t(1) << 30));
@@ -163,7 +171,9 @@ HOST_DEVICE void plainStep(const GlobalStage<float>& stage, const GlobalArrays<f
     const auto free =
         driftStep<Lanes>(loadPhases<float>(arrays.drifts + i), stage.bias, stage.shift);
     storePhases<float>(arrays.next + i, wrappingSum(wrappingSum(start, free), pull));
-    if (arrays.winding) wind(arrays, i, start, free, Lanes(0.0f), VectorInteger<float>(pull));
+    if constexpr (kWinds) {
+      wind(arrays, i, start, free, Lanes(0.0f), VectorInteger<float>(pull));
+    }
   }
 }
 
@@ -185,7 +195,8 @@ HOST_DEVICE Vector<Real> rateLanes(const GlobalStage<Real>& stage, const GlobalA
 }
 
 template <class Real>
-HOST_DEVICE void generalStage(const GlobalStage<Real>& stage, const GlobalArrays<Real>& arrays) {
+__attribute__((noinline)) void generalStage(const GlobalStage<Real> stage,
+                                            const GlobalArrays<Real> arrays) {
   using Lanes = Vector<Real>;
   const bool isLast = stage.stage == stage.stages - 1;
   const int64_t count = padded(arrays.count);
@@ -214,7 +225,9 @@ HOST_DEVICE void generalStage(const GlobalStage<Real>& stage, const GlobalArrays
 template <class Real>
 HOST_DEVICE void runStage(const GlobalStage<Real>& stage, const GlobalArrays<Real>& arrays) {
   if constexpr (std::is_same_v<Real, float>) {
-    if (stage.isPlain) return plainStep(stage, arrays);
+    if (stage.isPlain) {
+      return arrays.winding ? plainStep<true>(stage, arrays) : plainStep<false>(stage, arrays);
+    }
   }
   generalStage(stage, arrays);
 }

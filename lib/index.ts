@@ -68,6 +68,7 @@ export {
   type KuramotoResult,
   kuramoto,
 } from './operations/kuramoto.js'
+export { type KuramotoVelocityOptions, kuramotoVelocity } from './operations/kuramoto-velocity.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
 export { type LocalOrderOptions, localOrder } from './operations/local-order.js'
 export {
@@ -83,6 +84,31 @@ export {
   type PhasePrecisionOptions,
   phasePrecision,
 } from './operations/order-parameter.js'
+export {
+  type OscillatorSolution,
+  type OscillatorSolveOptions,
+  type OscillatorSolveRun,
+  oscillatorSolve,
+  ToleranceError,
+} from './operations/oscillator-solve.js'
+export {
+  type OscillatorMethod,
+  type OscillatorStepsOptions,
+  type OscillatorStepsResult,
+  type OscillatorStepsRun,
+  oscillatorSteps,
+} from './operations/oscillator-steps.js'
+export type {
+  OscillatorCoupling,
+  OscillatorDriveKind,
+  OscillatorNormalisation,
+  OscillatorSystem,
+  OttAntonsenSystem,
+  PhaseCoupling,
+  PhaseSystem,
+  StuartLandauSystem,
+  SwingSystem,
+} from './operations/oscillators.js'
 export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
 export { phaseLocking } from './operations/phase-locking.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
@@ -127,6 +153,12 @@ export {
   type LyapunovResult,
   lyapunovExponent,
 } from './oscillators/lyapunov.js'
+export { MeanField, type MeanFieldOptions } from './oscillators/mean-field.js'
+export type {
+  RealSimulateOptions,
+  RealSimulation,
+  RealStepOptions,
+} from './oscillators/real-state.js'
 export { SensoryCoupling, type SensoryCouplingOptions } from './oscillators/sensory-coupling.js'
 export {
   AbortError,
@@ -134,6 +166,8 @@ export {
   type SimulationProgress,
   type WatchOptions,
 } from './oscillators/simulation.js'
+export { StuartLandauBank, type StuartLandauBankOptions } from './oscillators/stuart-landau-bank.js'
+export { SwingNetwork, type SwingNetworkOptions } from './oscillators/swing-network.js'
 export { Scope, scope } from './scope.js'
 export { Tensor, type TensorOptions, tensor, zeros } from './tensor.js'
 export {

@@ -14,8 +14,9 @@
 #include "ops/embedding.h"
 #include "ops/gate.h"
 #include "ops/gradient_norm.h"
-#include "ops/kuramoto_global.h"
 #include "ops/kuramoto_dense.h"
+#include "ops/kuramoto_sparse.h"
+#include "ops/kuramoto_global.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
 #include "ops/lyapunov.h"
@@ -26,6 +27,12 @@
 #include "ops/phase_drive.h"
 #include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
+#include "ops/kuramoto_velocity.h"
+#include "ops/layer_norm.h"
+#include "ops/matrix_product.h"
+#include "ops/operation.h"
+#include "ops/oscillator_solve.h"
+#include "ops/oscillator_steps.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -50,9 +57,13 @@ using Operations = OperationList<
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
     GradientNormPart, GradientNorm,
+    KuramotoDenseForward,
+    KuramotoDenseForward, KuramotoDenseBackward,
+    KuramotoSparseForward, KuramotoSparseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
     KuramotoDenseForward, KuramotoDenseBackward,
     RandomUniform, RandomNormal,
+    KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
     DropSelfEdges, DenseLocalOrder,
     LocalOrder,
@@ -64,6 +75,8 @@ using Operations = OperationList<
     PhasePrecision,
     PhaseStackForward, PhaseStackBackward,
     ScaledMagnitudeForward, ScaledMagnitudeBackward,
+    OscillatorSolveForward, OscillatorSolveBackward,
+    OscillatorStepsForward, OscillatorStepsBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
     SiluForward, SiluBackward,

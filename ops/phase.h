@@ -15,12 +15,18 @@ constexpr double kTurnsPerRadianRest = -9.839338337591011e-18;  // 1/2π beyond 
 template <class Real>
 constexpr int64_t kPhaseWords = int64_t(sizeof(Lane<Real>) / sizeof(int32_t));
 
+// An angle in turns less the whole ones: in [-1/2, 1/2] and a little. `Wide` is double or a vector.
+template <class Wide>
+HOST_DEVICE Wide turnsOfAngle(Wide radians) {
+  const Wide high = radians * kTurnsPerRadian;
+  const Wide low = fma(radians, Wide(kTurnsPerRadian), -high) + radians * kTurnsPerRadianRest;
+  return (high - roundToEven(high)) + low;
+}
+
 // The phase of an angle in radians, any size.
 template <class Real>
 HOST_DEVICE Integer<Real> phaseOf(double radians) {
-  const double high = radians * kTurnsPerRadian;
-  const double low = fma(radians, kTurnsPerRadian, -high) + radians * kTurnsPerRadianRest;
-  const double turns = (high - roundToEven(high)) + low;  // |turns| <= 1/2 and a little
+  const double turns = turnsOfAngle(radians);
   if constexpr (sizeof(Real) == 4) {
     return int32_t(toInteger(turns * 0x1p32));
   } else {
@@ -127,13 +133,17 @@ HOST_DEVICE int driftShift(double greatestRate, double timeStep) {
   return shift;
 }
 
-// The drift of a rate, modulo a turn, in units of 2^-shift of a phase's last place.
+// The drift of a rate, modulo a turn, in units of 2^-shift of a phase's last place; as a number of
+// such units for float, where `Wide` is double or a vector.
+template <class Wide>
+HOST_DEVICE Wide driftUnits(Wide rate, double timeStep, int shift) {
+  const Wide turns = rate * timeStep * kTurnsPerRadian;
+  return (turns - roundToEven(turns)) * double(int64_t(1) << (32 + shift));
+}
 template <class Real>
 HOST_DEVICE Integer<Real> driftOf(double rate, double timeStep, int shift) {
   if constexpr (kIsSingle<Real>) {
-    const double turns = rate * timeStep * kTurnsPerRadian;
-    const double units = (turns - roundToEven(turns)) * double(int64_t(1) << (32 + shift));
-    return int32_t(toInteger(units));
+    return int32_t(toInteger(driftUnits(rate, timeStep, shift)));
   } else {
     return phaseOf<Real>(rate * timeStep);
   }

@@ -17,7 +17,7 @@ struct OperationCall {
   const void* arguments = nullptr;
   int64_t argumentBytes = 0;  // at most kMaximumArgumentBytes
 };
-constexpr int64_t kMaximumArgumentBytes = 512;
+constexpr int64_t kMaximumArgumentBytes = 768;
 
 struct MemoryStatistics {
   int64_t live = 0, cached = 0, peak = 0;  // bytes

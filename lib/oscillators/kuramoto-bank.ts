@@ -130,7 +130,6 @@ export class KuramotoBank implements Disposable {
         `${name}: learnable.weight must be of a sparse graph, got a ${graph.kind} one`,
       )
     }
-    const weights = graph.weight ?? new Float64Array(graph.edges).fill(1)
     return {
       naturalFrequencies,
       coupling,
@@ -142,7 +141,10 @@ export class KuramotoBank implements Disposable {
         learnable.frustration,
       ),
       weight: learnable.weight
-        ? this.#tensors.add('weight', weights, { shapes: [[graph.edges]], learned: true })
+        ? this.#tensors.add('weight', graph.weight ?? new Float64Array(graph.edges).fill(1), {
+            shapes: [[graph.edges]],
+            learned: true,
+          })
         : null,
     }
   }

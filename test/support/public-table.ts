@@ -138,6 +138,20 @@ export const publicTable: readonly PublicRow[] = [
     call: lib.gate,
   },
   {
+    name: 'kuramoto',
+    tensors: {
+      naturalFrequencies: { shape: [4] },
+      phases: { shape: [2, 4] },
+      precision: { shape: [4], optional: true },
+      sign: { shape: [4], optional: true },
+      drive: { shape: [2, 4], optional: true },
+    },
+    integers: { steps: 3, record: 1, checkpoint: 2, firstStep: 1, ...seeded },
+    numbers: { dt: 0.1, coupling: 1, diffusion: 0.1 },
+    call: (v: lib.KuramotoOptions) =>
+      lib.kuramoto({ ...v, driveKind: 'batch', method: 'euler-maruyama' }),
+  },
+  {
     name: 'layerNorm',
     tensors: { input: { shape: [2, 3] }, weight: { shape: [3] }, bias: { shape: [3] } },
     numbers: { epsilon: 1e-5 },
@@ -174,6 +188,22 @@ export const publicTable: readonly PublicRow[] = [
       bias: { shape: [4], optional: true },
     },
     call: lib.linear,
+  },
+  {
+    name: 'orderParameter',
+    tensors: { phases: { shape: [2, 3], anySize: true } },
+    call: (v: { phases: Tensor }) => lib.orderParameter(v.phases),
+  },
+  {
+    name: 'phasePrecision',
+    tensors: { before: { shape: [2, 3] }, after: { shape: [2, 3] }, variance: { shape: [3] } },
+    numbers: { tau: 20 },
+    call: lib.phasePrecision,
+  },
+  {
+    name: 'phaseDrive',
+    tensors: { phases: { shape: [2, 3] }, sine: { shape: [2, 3] }, cosine: { shape: [2, 3] } },
+    call: lib.phaseDrive,
   },
   {
     name: 'randomUniform',
