@@ -400,6 +400,27 @@ onEveryDevice('Lyapunov exponents', (device) => {
     }
   })
 
+  // The least eigenvalue but 0 of the ring's Laplacian is 2k − 2 Σ_d cos(2π d / N), d = 1 … k.
+  test('of identical oscillators on a ring it is that of the slowest wave, on every kind of graph', async () => {
+    await using _ = scope()
+    const N = 7
+    const ring = Graph.ring(N, 2)
+    const slowest = 4 - 2 * (Math.cos((2 * Math.PI) / N) + Math.cos((4 * Math.PI) / N))
+    for (const graph of [ring, ring.toSparse(), Graph.dense(ring.toDense(), N)]) {
+      const { exponent } = await lyapunovExponent({
+        ...identical(device, N),
+        normalisation: 'none',
+        coupling: 1,
+        graph,
+        steps: 20,
+        interval: 4,
+        transient: 120,
+      })
+      assertClose(exponent, [-slowest], 1e-3, `${graph}`)
+      graph.dispose()
+    }
+  })
+
   test('with the shift of all phases it is 0 where nothing else grows', async () => {
     await using _ = scope()
     const system = identical(device, 5)
