@@ -30,6 +30,18 @@ void forEachPoint(Context& context, const Real* phases, int64_t count, const Wri
   });
 }
 
+// Calls body(at, i) for every phase of whole rows: its place among them and its oscillator.
+template <class Body>
+void forEachOscillator(Context& context, int64_t rows, int64_t n, const Body& body) {
+  context.forRange(rows * n, kGrain, [&](int64_t begin, int64_t end) {
+    int64_t i = begin % n;
+    for (int64_t at = begin; at < end; ++at) {
+      body(at, i);
+      i = i + 1 < n ? i + 1 : 0;
+    }
+  });
+}
+
 // Rows [first, first + count) on a sparse graph.
 template <class Real>
 void sparseRows(const LocalOrder<Real>& op, Context& context, int64_t first, int64_t count,
@@ -37,13 +49,10 @@ void sparseRows(const LocalOrder<Real>& op, Context& context, int64_t first, int
   const int64_t n = op.oscillators;
   forEachPoint(context, op.phases.data + first * n, count * n,
                [&](int64_t i, Circle<Real> circle) { circles[i] = circle; });
-  context.forRange(count * n, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t at = begin; at < end; ++at) {
-      const int64_t i = at % n;
-      PullSum sum = {0, 0, 0};
-      op.addEdges(sum, circles + (at - i), i, op.rowPointer[i], 1);
-      op.order[first * n + at] = localOrderOf<Real>({sum.sine, sum.cosine}, sum.degree);
-    }
+  forEachOscillator(context, count, n, [&](int64_t at, int64_t i) {
+    PullSum sum = {0, 0, 0};
+    op.addEdges(sum, circles + (at - i), i, op.rowPointer[i], 1);
+    op.order[first * n + at] = localOrderOf<Real>({sum.sine, sum.cosine}, sum.degree);
   });
 }
 
@@ -60,11 +69,8 @@ void windowRows(const LocalOrder<Real>& op, Context& context, int64_t first, int
     Circle<int64_t>* sums = prefix + row * n;
     for (int64_t i = 1; i < n; ++i) sums[i] = SumFixedPoint{}(sums[i - 1], sums[i]);
   });
-  context.forRange(count * n, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t at = begin; at < end; ++at) {
-      const int64_t i = at % n;
-      op.order[first * n + at] = op.windowOrder(prefix + (at - i), i, scale);
-    }
+  forEachOscillator(context, count, n, [&](int64_t at, int64_t i) {
+    op.order[first * n + at] = op.windowOrder(prefix + (at - i), i, scale);
   });
 }
 

@@ -12,23 +12,40 @@ namespace {
 
 constexpr int64_t kPiece = 8192;  // phases; float32 sums of more would lose digits
 
+// The sines and cosines of the phases of `count` members.
+template <class Real>
+HOST_DEVICE void circlesOfMembers(const Real* phases, const int32_t* member, int64_t count,
+                                  Real* sine, Real* cosine) {
+  using Lanes = Vector<Real>;
+  Real gathered[Lanes::kLanes] = {};
+  for (int64_t begin = 0; begin < count; begin += Lanes::kLanes) {
+    const int64_t lanes = count - begin < Lanes::kLanes ? count - begin : Lanes::kLanes;
+    for (int64_t j = 0; j < lanes; ++j) gathered[j] = phases[member[begin + j]];
+    Lanes s, c;
+    sineCosine(load(gathered), s, c);
+    storePartial(sine + begin, s, lanes);
+    storePartial(cosine + begin, c, lanes);
+  }
+}
+
 // Σ sin and Σ cos of the phases of `count` members.
 template <class Real>
 HOST_DEVICE Circle<double> sumOfMembers(const Real* phases, const int32_t* member, int64_t count) {
-  using Lanes = Vector<Real>;
   constexpr int64_t kStep = LaneSums<Real>::kLanes;
+  if (count < kStep) {
+    Real sine[kStep], cosine[kStep];
+    circlesOfMembers(phases, member, count, sine, cosine);
+    Circle<double> sum = {0, 0};
+    for (int64_t j = 0; j < count; ++j) {
+      sum = {sum.sine + double(sine[j]), sum.cosine + double(cosine[j])};
+    }
+    return sum;
+  }
   LaneSums<Real> sines, cosines;
   for (int64_t begin = 0; begin < count; begin += kStep) {
-    Real gathered[kStep] = {}, sine[kStep] = {}, cosine[kStep] = {};
+    Real sine[kStep] = {}, cosine[kStep] = {};
     const int64_t left = count - begin < kStep ? count - begin : kStep;
-    for (int64_t j = 0; j < left; ++j) gathered[j] = phases[member[begin + j]];
-    for (int64_t j = 0; j < left; j += Lanes::kLanes) {
-      const int64_t lanes = left - j < Lanes::kLanes ? left - j : Lanes::kLanes;
-      Lanes s, c;
-      sineCosine(load(gathered + j), s, c);
-      storePartial(sine + j, s, lanes);
-      storePartial(cosine + j, c, lanes);
-    }
+    circlesOfMembers(phases, member + begin, left, sine, cosine);
     sines.add([&](int lane) { return load(sine + lane); });
     cosines.add([&](int lane) { return load(cosine + lane); });
   }

@@ -124,7 +124,7 @@ struct LocalOrder {
     }
     sum = sum - (prefix[i] - before(i));
     const double degree = double(neighbours > 0 ? 2 * neighbours : oscillators - 1);
-    return localOrderOf<Real>({double(sum.sine) / scale, double(sum.cosine) / scale}, degree);
+    return localOrderOf<Real>({double(sum.sine), double(sum.cosine)}, degree * scale);
   }
 };
 

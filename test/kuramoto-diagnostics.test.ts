@@ -388,7 +388,7 @@ onEveryDevice('Lyapunov exponents', (device) => {
         await using _ = scope()
         const system = identical(device, N, dtype)
         const interval = 4
-        const options = { ...system, steps: 24, interval, transient: 160 }
+        const options = { ...system, steps: 24, interval, transient: 60 }
         const { exponent, growth } = await lyapunovExponent(options)
         // RK4 multiplies by this, not by e^z.
         const z = (-1.5 * 0.05 * N) / (N - 1)
@@ -400,10 +400,31 @@ onEveryDevice('Lyapunov exponents', (device) => {
     }
   })
 
+  // The least eigenvalue but 0 of the ring's Laplacian is 2k − 2 Σ_d cos(2π d / N), d = 1 … k.
+  test('of identical oscillators on a ring it is that of the slowest wave, on every kind of graph', async () => {
+    await using _ = scope()
+    const N = 7
+    const ring = Graph.ring(N, 2)
+    const slowest = 4 - 2 * (Math.cos((2 * Math.PI) / N) + Math.cos((4 * Math.PI) / N))
+    for (const graph of [ring, ring.toSparse(), Graph.dense(ring.toDense(), N)]) {
+      const { exponent } = await lyapunovExponent({
+        ...identical(device, N),
+        normalisation: 'none',
+        coupling: 1,
+        graph,
+        steps: 20,
+        interval: 4,
+        transient: 120,
+      })
+      assertClose(exponent, [-slowest], 1e-3, `${graph}`)
+      graph.dispose()
+    }
+  })
+
   test('with the shift of all phases it is 0 where nothing else grows', async () => {
     await using _ = scope()
     const system = identical(device, 5)
-    const options = { ...system, steps: 40, interval: 10, transient: 400, transverse: false }
+    const options = { ...system, steps: 40, interval: 10, transient: 120, transverse: false }
     const { exponent } = await lyapunovExponent(options)
     assert.ok(Math.abs(exponent[0] as number) < 1e-5, `exponent ${exponent[0]}`)
   })
@@ -423,7 +444,7 @@ onEveryDevice('Lyapunov exponents', (device) => {
         naturalFrequencies: tensor(generator(2).normals(N), on),
         coupling: 0,
         dt: 0.1,
-        steps: 100,
+        steps: 40,
       })
       assert.equal(exponent.length, 2)
       for (const value of exponent) assert.ok(Math.abs(value) < 1e-6, `${value} in ${dtype}`)
@@ -449,7 +470,7 @@ onEveryDevice('Lyapunov exponents', (device) => {
     })
     const strength = 1.1 / N
     const want = variationalExponent({ omega, phases, strength, dt, transient, steps })
-    assert.ok((exponent[0] as number) > 0.05, `exponent ${exponent[0]}, variational ${want}`)
+    assert.ok((exponent[0] as number) > 0.02, `exponent ${exponent[0]}, variational ${want}`)
     // Chaotic averages scatter; equal starts stay together for a while only.
     assert.ok(
       Math.abs((exponent[0] as number) / want - 1) < 0.25,
@@ -559,11 +580,12 @@ onEveryDevice('attractor stability', (device) => {
       phases: tensor(new Float64Array(N), on),
       steps: 200,
     }).phases
-    const options = { ...system, phases: start, trials: 17, steps: 200, perturbation: 1 }
+    const trials = emulated ? 5 : 17
+    const options = { ...system, phases: start, trials, steps: 100, perturbation: 1 }
     const byR = await attractorStability(options)
     assert.equal(byR.fraction, 1)
     assert.equal(byR.patternDistance, null)
-    assert.equal(byR.R.length, 17)
+    assert.equal(byR.R.length, trials)
     assert.ok(byR.referenceR > 0.99)
     for (const reference of ['start', 'run'] as const) {
       const result = await attractorStability({ ...options, patternTolerance: 1e-3, reference })
@@ -575,10 +597,10 @@ onEveryDevice('attractor stability', (device) => {
 
   test('of an incoherent state below synchrony is lower', async () => {
     await using _ = scope()
-    const options = { ...system, phases: tensor(splay, on), trials: 9, steps: 300 }
+    const options = { ...system, phases: tensor(splay, on), trials: 5, steps: 150 }
     const { fraction, referenceR, R, returned } = await attractorStability(options)
     assert.equal(fraction, 0)
-    assert.equal(returned.length, 9)
+    assert.equal(returned.length, 5)
     assert.ok(referenceR < 1e-9)
     assert.ok(R.every((value) => value > 0.9))
   })
