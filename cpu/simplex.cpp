@@ -1,5 +1,5 @@
-// Floor: arithmetic. One octave in 3D takes about 140 vector operations, 56 of them on the two pipes
-// that multiply and compare.
+// Floor: arithmetic. One octave in 3D takes about 140 vector operations, 56 of them on the two
+// pipes that multiply and compare.
 #include "ops/simplex.h"
 
 #include "cpu/simplex_rows.h"
@@ -30,8 +30,8 @@ void run(const SimplexSample<Real>& op, Context& context) {
     const SimplexPlan plan = makePlan<dim>(op.field, context);
     withHash<Vector<Real>>(op.field, [&]<class Hash>(TypeTag<Hash>) {
       withOutput(bool(op.derivative), [&](auto output) {
-        samplePoints<dim, output.value, Hash, Real>(
-            plan, op.points, op.samples, {op.value.data, op.derivative.data}, context);
+        samplePoints<dim, output.value, Hash, Real>(plan, op.points, op.samples,
+                                                    {op.value.data, op.derivative.data}, context);
       });
     });
   });

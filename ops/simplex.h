@@ -1,9 +1,9 @@
-// Simplex noise in 1 to 4 dimensions, its derivatives, fractals of it, tiling, domain warp and curl.
-// Gustavson 2005, "Simplex noise demystified"; the formulas are in ops/simplex_noise.h, how octaves
-// make a field is in ops/simplex_fractal.h. Hash: a table of 256 numbers (the order of gradients of
-// the npm package simplex-noise), or, without one, a stateless hash of the lattice point and a seed
-// of 64 bits, with a period of 2^32 lattice cells. A table's own period is 256 cells, and on a
-// lattice that tiles 256 units in 2D, 128 in 3D and 32 in 4D.
+// Simplex noise in 1 to 4 dimensions, its derivatives, fractals of it, tiling, domain warp and
+// curl. Gustavson 2005, "Simplex noise demystified"; the formulas are in ops/simplex_noise.h, how
+// octaves make a field is in ops/simplex_fractal.h. Hash: a table of 256 numbers (the order of
+// gradients of the npm package simplex-noise), or, without one, a stateless hash of the lattice
+// point and a seed of 64 bits, with a period of 2^32 lattice cells. A table's own period is 256
+// cells, and on a lattice that tiles 256 units in 2D, 128 in 3D and 32 in 4D.
 #pragma once
 
 #include "ops/operation.h"
@@ -232,7 +232,8 @@ struct SimplexCurlSample {
   void validate() const {
     const Check check(name);
     check.atLeast("samples", samples, 0);
-    check.rule(dim == 2 || dim == 3, "dim", "2 or 3", double(dim));
+    check.atLeast("dim", dim, 2);
+    check.rule(dim <= 3, "dim", "at most 3", double(dim));
     field.validate(check, dim);
     check.shape("points", points, {{"samples", samples}, {"dim", dim}});
     check.shape("curl", curl, {{"samples", samples}, {"dim", dim}});
@@ -259,9 +260,9 @@ struct SimplexCurlGrid {
     check.rule(place.dim == 2 || place.dim == 3, "dim", "2 or 3", double(place.dim));
     field.validate(check, place.dim);
     const auto& shape = place.shape;
-    check.shape("curl", curl,
-                {{"shape0", shape[0]}, {"shape1", shape[1]}, {"shape2", shape[2]},
-                 {"dim", place.dim}});
+    check.shape(
+        "curl", curl,
+        {{"shape0", shape[0]}, {"shape1", shape[1]}, {"shape2", shape[2]}, {"dim", place.dim}});
   }
 };
 

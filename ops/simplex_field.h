@@ -1,5 +1,5 @@
-// The field at any point: fractal sum, domain warp with its chain rule, curl. Every octave's cell is
-// formed in float64.
+// The field at any point: fractal sum, domain warp with its chain rule, curl. Every octave's cell
+// is formed in float64.
 #pragma once
 
 #include <type_traits>
@@ -20,7 +20,7 @@ template <int dim, bool kDerivative, class Hash, class Real>
 HOST_DEVICE void octaveNoise(const SimplexPlan& plan, const SimplexOctave& octave,
                              const Wide<Real> (&x)[dim], SimplexNoise<dim, Real>& noise) {
   Wide<Real> scaled[dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) scaled[k] = octaveCoordinate(octave, k, x[k]);
   SimplexCell<dim, Real> cell;
   simplexCell<dim, Real>(scaled, plan.settings, cell);
@@ -52,10 +52,10 @@ HOST_DEVICE void warpedSum(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
   const SimplexOctave& octave = plan.octaves[0];
   SimplexNoise<dim, Real> shifts[dim];
   Wide<Real> y[dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     Wide<Real> moved[dim];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int j = 0; j < dim; ++j) moved[j] = x[j] + Wide<Real>(warpOffset(k, j));
     octaveNoise<dim, kDerivative, Hash>(plan, octave, moved, shifts[k]);
     const Real shift = shifts[k].value * Scalar(plan.settings.amplitude * plan.settings.warp);
@@ -64,16 +64,15 @@ SIMPLEX_UNROLL
   fractalSum<dim, kDerivative, Hash>(plan, y, field);
   if constexpr (kDerivative) {
     Real inner[dim];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) inner[k] = field.derivative[k];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int j = 0; j < dim; ++j) {
-      const Real factor = Real(
-          Scalar(plan.settings.amplitude * plan.settings.warp * octave.stretch[j]));
-SIMPLEX_UNROLL
+      const Real factor =
+          Real(Scalar(plan.settings.amplitude * plan.settings.warp * octave.stretch[j]));
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
-        field.derivative[j] =
-            fma(inner[k] * factor, shifts[k].derivative[j], field.derivative[j]);
+        field.derivative[j] = fma(inner[k] * factor, shifts[k].derivative[j], field.derivative[j]);
       }
     }
   }
@@ -100,12 +99,12 @@ HOST_DEVICE void curlAt(const SimplexPlan& plan, const Wide<Real> (&x)[dim], Rea
     curl[0] = potential.derivative[1];
     curl[1] = -potential.derivative[0];
   } else {
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < 3; ++k) curl[k] = Real(Lane<Real>(0));
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < 3; ++k) {
       Wide<Real> moved[3];
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int j = 0; j < 3; ++j) moved[j] = x[j] + Wide<Real>(warpOffset(k, j));
       SimplexNoise<dim, Real> potential;
       fieldAt<dim, true, Hash>(plan, moved, potential);

@@ -173,7 +173,8 @@ function overflow(call: PreparedCall, fields: readonly FieldSignature[]): Refusa
   if (sizes.length < 2) return []
   return [2 ** 32, 2 ** 40, 2 ** 53].map((size) => ({
     title: `${call.name} with sizes of ${size}, whose product overflows`,
-    codes: ['ERR_SHAPE'],
+    // A size with a bound of its own is named before any product is formed.
+    codes: ['ERR_SHAPE', 'ERR_VALUE'],
     words: [...sizes, ...call.tensors.keys()],
     changed: Object.fromEntries(sizes.map((name) => [name, size])),
   }))
