@@ -20,7 +20,7 @@ const gradients3 = [
 ] as const
 // The zero axis is x for 0 to 7, then y, z, w; the signs count in binary, the last axis fastest.
 const gradients4 = Array.from({ length: 32 }, (_, number) => {
-  const signs = [4, 2, 1].map((bit) => (number & bit ? -1 : 1))
+  const signs: number[] = [4, 2, 1].map((bit) => (number & bit ? -1 : 1))
   signs.splice(number >> 3, 0, 0)
   return signs
 })
