@@ -265,7 +265,7 @@ SIMPLEX_UNROLL
     }
     return;
   }
-  Real value, slope;
+  Real value = noise.value, slope = noise.value;
   contribution(factors.kind, noise.value * factors.amplitude, factors.strength, value, slope);
   field.value = fma(value, Real(octave.weight), field.value);
   if constexpr (kDerivative) {
