@@ -44,48 +44,54 @@ HOST_DEVICE void fractalSum(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
   }
 }
 
-// The fractal at y = x + a W(x), W_k(x) = n(x + o_k): ∂/∂x_j = f_j(y) + a Σ_k f_k(y) ∂W_k/∂x_j.
+// The domain warp: y = x + a W(x), W_k(x) = n(x + o_k), with slopes[k][j] = a ∂W_k/∂x_j.
 template <int dim, bool kDerivative, class Hash, class Real>
-HOST_DEVICE void warpedSum(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
-                           SimplexNoise<dim, Real>& field) {
+HOST_DEVICE void warpPoint(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
+                           Wide<Real> (&y)[dim], Real (&slopes)[dim][dim]) {
   using Scalar = Lane<Real>;
   const SimplexOctave& octave = plan.octaves[0];
-  SimplexNoise<dim, Real> shifts[dim];
-  Wide<Real> y[dim];
-  SIMPLEX_UNROLL
+  const double scale = plan.settings.amplitude * plan.settings.warp;
+  SIMPLEX_ROLLED
   for (int k = 0; k < dim; ++k) {
     Wide<Real> moved[dim];
     SIMPLEX_UNROLL
     for (int j = 0; j < dim; ++j) moved[j] = x[j] + Wide<Real>(warpOffset(k, j));
-    octaveNoise<dim, kDerivative, Hash>(plan, octave, moved, shifts[k]);
-    const Real shift = shifts[k].value * Scalar(plan.settings.amplitude * plan.settings.warp);
-    y[k] = x[k] + widened(shift);
-  }
-  fractalSum<dim, kDerivative, Hash>(plan, y, field);
-  if constexpr (kDerivative) {
-    Real inner[dim];
-    SIMPLEX_UNROLL
-    for (int k = 0; k < dim; ++k) inner[k] = field.derivative[k];
+    SimplexNoise<dim, Real> noise;
+    octaveNoise<dim, kDerivative, Hash>(plan, octave, moved, noise);
+    const Wide<Real> shift = widened(noise.value * Scalar(scale));
     SIMPLEX_UNROLL
     for (int j = 0; j < dim; ++j) {
-      const Real factor =
-          Real(Scalar(plan.settings.amplitude * plan.settings.warp * octave.stretch[j]));
-      SIMPLEX_UNROLL
-      for (int k = 0; k < dim; ++k) {
-        field.derivative[j] = fma(inner[k] * factor, shifts[k].derivative[j], field.derivative[j]);
+      if (j == k) y[j] = x[j] + shift;
+      if constexpr (kDerivative) {
+        slopes[k][j] = noise.derivative[j] * Scalar(scale * octave.stretch[j]);
       }
     }
   }
 }
 
-// The field at x, with its derivative.
+// The field at x, with its derivative; of a warped one ∂/∂x_j = f_j(y) + Σ_k f_k(y) slopes[k][j].
 template <int dim, bool kDerivative, class Hash, class Real>
 HOST_DEVICE void fieldAt(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
                          SimplexNoise<dim, Real>& field) {
-  if (plan.settings.warp == 0) {
-    fractalSum<dim, kDerivative, Hash>(plan, x, field);
-  } else {
-    warpedSum<dim, kDerivative, Hash>(plan, x, field);
+  const bool warped = plan.settings.warp != 0;
+  Wide<Real> y[dim];
+  Real slopes[dim][dim];
+  SIMPLEX_UNROLL
+  for (int k = 0; k < dim; ++k) y[k] = x[k];
+  if (warped) warpPoint<dim, kDerivative, Hash>(plan, x, y, slopes);
+  fractalSum<dim, kDerivative, Hash>(plan, y, field);
+  if constexpr (kDerivative) {
+    if (!warped) return;
+    Real inner[dim];
+    SIMPLEX_UNROLL
+    for (int k = 0; k < dim; ++k) inner[k] = field.derivative[k];
+    SIMPLEX_UNROLL
+    for (int j = 0; j < dim; ++j) {
+      SIMPLEX_UNROLL
+      for (int k = 0; k < dim; ++k) {
+        field.derivative[j] = fma(inner[k], slopes[k][j], field.derivative[j]);
+      }
+    }
   }
 }
 
@@ -101,7 +107,7 @@ HOST_DEVICE void curlAt(const SimplexPlan& plan, const Wide<Real> (&x)[dim], Rea
   } else {
     SIMPLEX_UNROLL
     for (int k = 0; k < 3; ++k) curl[k] = Real(Lane<Real>(0));
-    SIMPLEX_UNROLL
+    SIMPLEX_ROLLED
     for (int k = 0; k < 3; ++k) {
       Wide<Real> moved[3];
       SIMPLEX_UNROLL
@@ -110,9 +116,11 @@ HOST_DEVICE void curlAt(const SimplexPlan& plan, const Wide<Real> (&x)[dim], Rea
       fieldAt<dim, true, Hash>(plan, moved, potential);
       // ψ_k enters component k + 1 with its derivative along k + 2 and component k + 2 with minus
       // that along k + 1.
-      const int next = (k + 1) % 3, after = (k + 2) % 3;
-      curl[next] = curl[next] + potential.derivative[after];
-      curl[after] = curl[after] - potential.derivative[next];
+      SIMPLEX_UNROLL
+      for (int c = 0; c < 3; ++c) {
+        if (c == (k + 1) % 3) curl[c] = curl[c] + potential.derivative[(c + 1) % 3];
+        if (c == (k + 2) % 3) curl[c] = curl[c] - potential.derivative[(c + 2) % 3];
+      }
     }
   }
 }

@@ -266,7 +266,7 @@ HOST_DEVICE void accumulate(const FieldFactors<Lane<Real>>& factors,
     }
     return;
   }
-  Real value, slope;
+  Real value = noise.value, slope = noise.value;
   contribution(factors.kind, noise.value * factors.amplitude, factors.strength, value, slope);
   field.value = fma(value, Real(octave.weight), field.value);
   if constexpr (kDerivative) {

@@ -93,9 +93,8 @@ HOST_DEVICE void rowTerms(const SimplexSettings& settings, const SimplexOctave& 
   WideReal sum = WideReal(0.0);
   SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
-    if (k == line) continue;
     scaled[k] = octaveCoordinate(octave, k, x[k]);
-    sum = sum + scaled[k];
+    if (k != line) sum = sum + scaled[k];
   }
   const WideReal skew = gridUnits(sum * WideReal(settings.skew));
   SIMPLEX_UNROLL

@@ -5,13 +5,17 @@
 
 #include "ops/scalar.h"
 
-// Loops over axes and corners are written out, so that their arrays stand in registers.
+// Loops over axes and corners are written out, so that their arrays stand in registers;
+// those around a whole evaluation are not, so that its code stands there once.
 #if defined(__CUDA_ARCH__)
 #define SIMPLEX_UNROLL _Pragma("unroll")
+#define SIMPLEX_ROLLED _Pragma("unroll 1")
 #elif defined(__CUDACC__)
 #define SIMPLEX_UNROLL
+#define SIMPLEX_ROLLED
 #else
 #define SIMPLEX_UNROLL _Pragma("GCC unroll 8")
+#define SIMPLEX_ROLLED _Pragma("GCC unroll 1")
 #endif
 
 namespace entrain::inline ENTRAIN_ISA {
