@@ -15,7 +15,7 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 // `Edges` collects the gradient of A or of the weights:
 //   wanted()                                whether anybody asks for it
 //   keep(g, x, begin, end)                  sees g and X of every stage, block by block
-//   add(gSources, xSources, begin, end)     called where both are complete
+//   add(gSources, xSources, begin, end)     called where both are complete, if kAdds
 //   endStage(), finish(gradDegrees, context)
 template <class Real, class Graph, class Edges>
 class KuramotoAdjoint {
@@ -147,12 +147,17 @@ class KuramotoAdjoint {
   // Ends stage `stage` of step n, of which g has been spread, and begins nextStage of step next;
   // either may be -1.
   void pass(const Segment& segment, int64_t n, int64_t stage, int64_t next, int64_t nextStage) {
+    if (Edges::kAdds && n >= 0 && edges_.wanted()) {
+      // On its own: what this gathers and what the pull gathers would not fit into L2 together.
+      forEachBlock(context_, blocks_, [&](int64_t, int64_t block) {
+        edges_.add(sources_[now_], circles_[now_], block * rows_, blockEnd(block));
+      });
+    }
     forEachBlock(context_, blocks_, [&](int64_t worker, int64_t block) {
       const int64_t begin = block * rows_, end = blockEnd(block);
       const Planes<Real> planes = {scratch_ + worker * scratchLength_, op_.batch, rows_};
       if (n >= 0) {
         graph_.pullBack(sources_[now_], begin, end, planes, planes.data + 2 * tileLength_);
-        if (edges_.wanted()) edges_.add(sources_[now_], circles_[now_], begin, end);
         for (int64_t b = 0; b < op_.batch; ++b) endRow(segment, n, stage, b, begin, end, planes);
       }
       if (next < 0) return;

@@ -17,6 +17,8 @@ class DenseEdges {
   static constexpr int64_t kRows = 3072 / int64_t(sizeof(Real));
 
  public:
+  static constexpr bool kAdds = false;
+
   DenseEdges(const Graph& graph, View<Real> gradAdjacency, int64_t n, int64_t batch,
              int64_t products, Context& context)
       : graph_(graph), grad_(gradAdjacency), n_(n), batch_(batch), context_(context) {

@@ -27,8 +27,8 @@ struct Pack {
 template <class Real, int bytes>
 HOST_DEVICE Pack<Real, bytes> multiplyAdd(Pack<Real, bytes> a, Pack<Real, bytes> b,
                                           Pack<Real, bytes> c) {
-  using Native = typename Pack<Real, bytes>::Native;
-  constexpr bool kSingle = sizeof(Real) == 4;
+  using Native [[maybe_unused]] = typename Pack<Real, bytes>::Native;
+  [[maybe_unused]] constexpr bool kSingle = sizeof(Real) == 4;
 #if defined(__AVX512F__)
   if constexpr (bytes == 64 && kSingle) return {(Native)_mm512_fmadd_ps(a.v, b.v, c.v)};
   if constexpr (bytes == 64 && !kSingle) return {(Native)_mm512_fmadd_pd(a.v, b.v, c.v)};
@@ -62,11 +62,19 @@ HOST_DEVICE Pack<float, 16> loadPairs(const float* first, const float* second) {
 #endif
 }
 
-// Σ over edges [begin, end) of rows of two floats; weightOf(e) is the weight of edge e.
+// Ones, then zeros: 16 - 2 r elements on, those of the first r of 8 edges are ones.
+alignas(64) inline constexpr int32_t kEdgeMask[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                                      -1, -1, -1, -1, -1, -1, -1, -1};
+
+// Σ over edges [begin, end) of rows of two floats; weightOf(e) is the weight of edge e. The last
+// edges of a row go through the same code as the others, what follows them masked: loops of
+// unforeseeable length would cost a random graph more than the idle loads. Near the end of all
+// `edges` there is nothing to load.
 template <class WeightOf>
-HOST_DEVICE void gatherPairs(const float* sources, const int32_t* columns, int64_t begin,
-                             int64_t end, const WeightOf& weightOf, float* output) {
+HOST_DEVICE void gatherPairs(const float* sources, const int32_t* columns, int64_t edges,
+                             int64_t begin, int64_t end, const WeightOf& weightOf, float* output) {
   using Two = Pack<float, 16>;
+  typedef int32_t Bits __attribute__((vector_size(16)));
   constexpr int kSums = 4;
   const auto pairs = [&](int64_t e) __attribute__((always_inline)) {
     return loadPairs(sources + 2 * int64_t(columns[e]), sources + 2 * int64_t(columns[e + 1]));
@@ -82,6 +90,19 @@ HOST_DEVICE void gatherPairs(const float* sources, const int32_t* columns, int64
     unroll<kSums>([&](auto k) __attribute__((always_inline)) {
       sums[k.value] = multiplyAdd(weights(e + 2 * k.value), pairs(e + 2 * k.value), sums[k.value]);
     });
+  }
+  if (e < end && e + 2 * kSums <= edges) {
+    const int32_t* const masks = kEdgeMask + 4 * kSums - 2 * (end - e);
+    unroll<kSums>([&](auto k) __attribute__((always_inline)) {
+      Bits mask;
+      memcpy(&mask, masks + 4 * k.value, sizeof mask);
+      const auto keep = [&](Two x) __attribute__((always_inline)) {
+        return Two{(typename Two::Native)((Bits)x.v & mask)};
+      };
+      sums[k.value] =
+          multiplyAdd(keep(weights(e + 2 * k.value)), keep(pairs(e + 2 * k.value)), sums[k.value]);
+    });
+    e = end;
   }
   for (; e + 2 <= end; e += 2) sums[0] = multiplyAdd(weights(e), pairs(e), sums[0]);
   if (e < end) {
@@ -124,24 +145,30 @@ HOST_DEVICE void gatherPacks(const Real* sources, int64_t stride, const int32_t*
   });
 }
 
-// Rows [begin, end) of a graph in compressed rows: output[i - begin][stride].
+struct CompressedRows {
+  const int32_t *pointer, *column;
+  int64_t edges;
+};
+
+// outputs[i - begin][stride] = rows [begin, end) of a graph's product with X.
 template <class Real, class WeightOf>
-void gatherRows(const Real* sources, int64_t stride, const int32_t* rowPointer,
-                const int32_t* columns, int64_t begin, int64_t end, const WeightOf& weightOf,
-                Real* output) {
+void gatherRows(const Real* sources, int64_t stride, const CompressedRows& rows, int64_t begin,
+                int64_t end, const WeightOf& weightOf, Real* outputs) {
   constexpr int64_t kLanes = kVectorBytes / int64_t(sizeof(Real));
+  constexpr int kHalf = kVectorBytes < 32 ? 16 : 32;
   const int64_t bytes = stride * int64_t(sizeof(Real));
-  for (int64_t i = begin; i < end; ++i, output += stride) {
-    const int64_t first = rowPointer[i], last = rowPointer[i + 1];
+  const int32_t* const columns = rows.column;
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t first = rows.pointer[i], last = rows.pointer[i + 1];
+    Real* const output = outputs + (i - begin) * stride;
     if (bytes == 8) {
       if constexpr (sizeof(Real) == 4) {
-        gatherPairs(sources, columns, first, last, weightOf, output);
+        gatherPairs(sources, columns, rows.edges, first, last, weightOf, output);
       }
     } else if (bytes == 16) {
       gatherPacks<16, 1>(sources, stride, columns, first, last, weightOf, output);
     } else if (bytes == 32 && kVectorBytes > 16) {
-      gatherPacks <
-          kVectorBytes<32 ? 16 : 32, 1>(sources, stride, columns, first, last, weightOf, output);
+      gatherPacks<kHalf, 1>(sources, stride, columns, first, last, weightOf, output);
     } else {
       int64_t at = 0;
       for (; at + 4 * kLanes <= stride; at += 4 * kLanes) {

@@ -33,6 +33,7 @@ class SparseGraph {
     if (!isRing_) selfEdges_ = findSelfEdges(context);
     pullWeight_ = weight_;
     if (selfEdges_) pullWeight_ = weightsWithoutSelf(context);
+    graph_ = {rowPointer_, column_, edges_};
   }
   // The transposed graph, its weights brought into the order of its edges.
   void setSources(const int32_t* pointer, const int32_t* source, const int32_t* edge,
@@ -40,6 +41,7 @@ class SparseGraph {
     if (isRing_) return;
     sourcePointer_ = pointer;
     source_ = source;
+    transposed_ = {pointer, source, edges_};
     if (!pullWeight_) return;
     Real* const weights = context.workspace<Real>(edges_);
     context.forRange(edges_, kEdgeGrain, [&](int64_t begin, int64_t end) {
@@ -78,7 +80,7 @@ class SparseGraph {
       sumNeighbours(ring_, sources, begin, end, scratch, doublesIn(scratch));
     } else {
       withWeights(pullWeight_, [&](auto weightOf) {
-        gatherRows(sources, stride(), rowPointer_, column_, begin, end, weightOf, scratch);
+        gatherRows(sources, stride(), graph_, begin, end, weightOf, scratch);
       });
     }
     planesOfRows(scratch, stride(), 0, columns_, end - begin, planes);
@@ -90,7 +92,7 @@ class SparseGraph {
       return;
     }
     withWeights(sourceWeight_, [&](auto weightOf) {
-      gatherRows(sources, stride(), sourcePointer_, source_, begin, end, weightOf, scratch);
+      gatherRows(sources, stride(), transposed_, begin, end, weightOf, scratch);
     });
     planesOfRows(scratch, stride(), 0, columns_, end - begin, planes);
   }
@@ -171,6 +173,7 @@ class SparseGraph {
   }
 
   int64_t n_, columns_, edges_, rows_ = 0;
+  CompressedRows graph_ = {}, transposed_ = {};
   RingLayout<Real> ring_;
   bool isRing_, selfEdges_ = false;
   const int32_t *rowPointer_, *column_;
@@ -183,6 +186,8 @@ class SparseGraph {
 template <class Real>
 class SparseEdges {
  public:
+  static constexpr bool kAdds = true;
+
   SparseEdges(const SparseGraph<Real>& graph, View<Real> gradWeight, int64_t n, Context& context)
       : graph_(graph), grad_(gradWeight), n_(n), context_(context) {
     if (wanted()) memset(grad_.data, 0, size_t(grad_.length) * sizeof(Real));
