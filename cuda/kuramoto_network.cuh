@@ -177,12 +177,17 @@ __global__ void __launch_bounds__(NetworkTuning::threads)
   }
 }
 
+// Whole warps of a block for `lanes` threads in all.
+inline int64_t blockThreads(int64_t lanes) {
+  return min(ceilDivide(lanes, kWarp) * kWarp, int64_t(NetworkTuning::threads));
+}
+// kWidth lanes for each row.
 template <int kWidth, class... Parameter, class... Argument>
 void launchRows(void (*kernel)(Parameter...), int64_t rows, Context& context,
                 const Argument&... arguments) {
-  constexpr int kThreads = NetworkTuning::threads;
-  launch(kernel, dim3(unsigned(ceilDivide(rows * kWidth, kThreads))), dim3(kThreads), 0, context,
-         arguments...);
+  const int64_t threads = blockThreads(rows * kWidth);
+  launch(kernel, dim3(unsigned(ceilDivide(rows * kWidth, threads))), dim3(unsigned(threads)), 0,
+         context, arguments...);
 }
 
 // ---- records ----
@@ -195,7 +200,7 @@ __global__ void __launch_bounds__(NetworkTuning::threads)
   const int64_t row = blockIdx.y, begin = int64_t(blockIdx.x) * NetworkTuning::recordChunk;
   const int64_t end = min(begin + NetworkTuning::recordChunk, n);
   FixedSum sum;
-  for (int64_t i = begin + threadIdx.x; i < end; i += NetworkTuning::threads) {
+  for (int64_t i = begin + threadIdx.x; i < end; i += blockDim.x) {
     const Phase<Real> phase = loadPhase<Real>(phases, row * n + i);
     sum = sum + toFixed<false>(circleOfPhase<Real>(phase), scale);
   }
@@ -209,13 +214,14 @@ __global__ void __launch_bounds__(NetworkTuning::threads)
 template <class Real>
 void sumCircles(const Phase<Real>* phases, int64_t rows, int64_t n, unsigned long long* sums,
                 Context& context) {
-  constexpr int kThreads = NetworkTuning::threads;
+  const int64_t threads = blockThreads(n);
   constexpr int64_t kRows = 32768;
   for (int64_t row = 0; row < rows; row += kRows) {
     const dim3 grid(unsigned(ceilDivide(n, NetworkTuning::recordChunk)),
                     unsigned(min(kRows, rows - row)));
-    launch(sumCirclesKernel<Real>, grid, dim3(kThreads), kThreads / kWarp * sizeof(FixedSum),
-           context, reinterpret_cast<const int32_t*>(phases + row * n), n, sums + 2 * row);
+    launch(sumCirclesKernel<Real>, grid, dim3(unsigned(threads)),
+           size_t(threads / kWarp) * sizeof(FixedSum), context,
+           reinterpret_cast<const int32_t*>(phases + row * n), n, sums + 2 * row);
   }
 }
 // R and ψ of (records, batch) sums to (batch, records).

@@ -63,8 +63,10 @@ void findGreatestStep(const Operation& op, unsigned long long* greatest, Context
   }
   const int64_t across = min(ceilDivide(op.oscillators, kThreads), kMost);
   const int64_t down = min(op.batch, max(int64_t(1), kMost / across));
-  launch(greatestStepKernel<Operation>, dim3(unsigned(across), unsigned(down)), dim3(kThreads),
-         kThreads / kWarp * sizeof(double), context, op, context.faultSlot(), greatest);
+  const int64_t threads = min(ceilDivide(op.oscillators, kWarp) * kWarp, int64_t(kThreads));
+  launch(greatestStepKernel<Operation>, dim3(unsigned(across), unsigned(down)),
+         dim3(unsigned(threads)), size_t(threads / kWarp) * sizeof(double), context, op,
+         context.faultSlot(), greatest);
 }
 
 // Σ p of each system by one block; without precisions, N.
