@@ -162,7 +162,8 @@ struct TeamArguments {
 // work(team, group), where `Work` is an object of constants.
 template <class Real, class Work>
 __global__ void __launch_bounds__(TeamTuning::threads)
-    teamKernel(const Work work, const TeamArguments<Real> arguments) {
+    teamKernel(const __grid_constant__ Work work,
+               const __grid_constant__ TeamArguments<Real> arguments) {
   const int64_t group = arguments.isGrid ? 0 : int64_t(blockIdx.x);
   const int64_t begin = group * arguments.each, left = arguments.batch - begin;
   Team<Real> team(arguments.isGrid, arguments.partials + group * arguments.partialsOfGroup,

@@ -22,7 +22,7 @@ HOST_DEVICE bool isClamped(const OscillatorNetwork<Real>& net) {
 
 // By a team that owns the whole batch.
 template <class Team, class Real>
-TEAM_FUNCTION void prepareNetwork(const Team& whole, const OscillatorNetwork<Real>& net) {
+TEAM_PASS void prepareNetwork(const Team& whole, const OscillatorNetwork<Real>& net) {
   const int64_t n = net.oscillators;
   const Team team = whole.elements(0, 1);
   const bool sums = needsRowSums(net);
@@ -161,8 +161,8 @@ TEAM_FUNCTION void sumOverNodes(const Team& team, const OscillatorNetwork<Real>&
 
 // dL/dZ and dL/dD, summed over the batch, as a pair; then what they give to p, in pulledPairs.
 template <class Team, class Real>
-TEAM_FUNCTION void gradRowSums(const Team& whole, const OscillatorNetwork<Real>& net,
-                               const OscillatorSums<Real>& sums) {
+TEAM_PASS void gradRowSums(const Team& whole, const OscillatorNetwork<Real>& net,
+                           const OscillatorSums<Real>& sums) {
   const int64_t n = net.oscillators;
   const bool byDegree = net.normalisation == kByDegree;
   const Team team = whole.elements(0, 1);
@@ -202,9 +202,9 @@ HOST_DEVICE Number gradWeightOfRowSums(Number a, Number precision, Real gradDegr
 }
 
 template <class Team, class Real>
-TEAM_FUNCTION void finishGradWeight(const Team& team, const OscillatorNetwork<Real>& net,
-                                    const OscillatorSums<Real>& sums, View<Real> target,
-                                    bool throughSums) {
+TEAM_PASS void finishGradWeight(const Team& team, const OscillatorNetwork<Real>& net,
+                                const OscillatorSums<Real>& sums, View<Real> target,
+                                bool throughSums) {
   const int64_t n = net.oscillators;
   const auto grouped = [&](int64_t e, auto access) {
     auto sum = access.load(sums.weight + e);

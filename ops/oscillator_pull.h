@@ -171,8 +171,8 @@ TEAM_FUNCTION void pullRing(const Team& team, const OscillatorNetwork<Real>& net
 // Forms what pulledAt() reads; all to all that is `total`, of which sumPairs() can do the work
 // where the pairs are made.
 template <class Team, class Real, class Uses>
-TEAM_FUNCTION void pull(const Team& team, const OscillatorNetwork<Real>& net, const Real* pairs,
-                        Real* pulled, const Uses& uses, bool back, bool firstAbsolute = false) {
+TEAM_PASS void pull(const Team& team, const OscillatorNetwork<Real>& net, const Real* pairs,
+                    Real* pulled, const Uses& uses, bool back, bool firstAbsolute = false) {
   switch (net.graph) {
     case kGlobalGraph:
       return;
@@ -199,9 +199,9 @@ TEAM_FUNCTION void makeAndPull(const Team& team, const OscillatorNetwork<Real>& 
 
 // gradWeight += Σ_b g_i · f_j, `gradPairs` being g and `pairs` f; 0 for edges to oneself.
 template <class Team, class Real, class Uses>
-TEAM_FUNCTION void addGradWeight(const Team& team, const OscillatorNetwork<Real>& net,
-                                 const Real* gradPairs, const Real* pairs, Real* gradWeight,
-                                 const Uses& uses) {
+TEAM_PASS void addGradWeight(const Team& team, const OscillatorNetwork<Real>& net,
+                             const Real* gradPairs, const Real* pairs, Real* gradWeight,
+                             const Uses& uses) {
   const int64_t n = net.oscillators, first = team.first, last = first + team.count;
   if (net.graph == kSparseGraph) {
     team.forRows(n, [&](int64_t i) {

@@ -18,7 +18,7 @@ TEAM_FUNCTION void copyStates(const Team& team, int64_t length, const Real* from
 }
 // Zeros where there is nothing to copy from.
 template <class Team, class Real>
-TEAM_FUNCTION void copyOrClear(const Team& team, int64_t length, const Real* from, Real* to) {
+TEAM_PASS void copyOrClear(const Team& team, int64_t length, const Real* from, Real* to) {
   if (from) return copyStates(team, length, from, to);
   team.nodes(AllElements{}, length, [&](int64_t b, int64_t i, auto access) {
     access.store(to + b * length + i, Loaded<decltype(access), Real>(Real(0)));
@@ -26,8 +26,8 @@ TEAM_FUNCTION void copyOrClear(const Team& team, int64_t length, const Real* fro
 }
 
 template <class Team, class Real>
-TEAM_FUNCTION void clearSums(const Team& team, const OscillatorNetwork<Real>& net,
-                             const OscillatorSums<Real>& sums, Real* gradWeight) {
+TEAM_PASS void clearSums(const Team& team, const OscillatorNetwork<Real>& net,
+                         const OscillatorSums<Real>& sums, Real* gradWeight) {
   Real* const each[] = {sums.frequency, sums.strength, sums.lag,      sums.first,
                         sums.second,    sums.rowSum,   sums.precision};
   for (Real* const sum : each) {
@@ -107,10 +107,10 @@ HOST_DEVICE Parameter<Real> driveOfStep(const OscillatorNetwork<Real>& net, int6
 
 // One step; `turns` counts what wrapping takes off. `to` may be `from`.
 template <class Team, class Real, class Uses>
-TEAM_FUNCTION void takeFixedStep(const Team& team, const OscillatorNetwork<Real>& net,
-                                 const RungeKutta<Real>& method, const Parameter<Real>& drive,
-                                 const StepPlaces<Real>& places, Real* from, Real* to,
-                                 const Real* h, Real* turns, int stages, const Uses& uses) {
+TEAM_PASS void takeFixedStep(const Team& team, const OscillatorNetwork<Real>& net,
+                             const RungeKutta<Real>& method, const Parameter<Real>& drive,
+                             const StepPlaces<Real>& places, Real* from, Real* to, const Real* h,
+                             Real* turns, int stages, const Uses& uses) {
   for (int s = 0; s < stages; ++s) {
     const auto stage = s == 0 ? withState(places.stage, from) : places.stage;
     evaluateStage(team, net, method, drive, from, h, places.rates, stage, s, uses);
@@ -145,9 +145,9 @@ TEAM_FUNCTION void sumShown(const Team& team, const OscillatorNetwork<Real>& net
 }
 
 template <class Team, class Real>
-TEAM_FUNCTION void recordStep(const Team& team, const OscillatorStepsForward<Real>& op,
-                              const OscillatorNetwork<Real>& net, const Real* states, Real* mean,
-                              int64_t row) {
+TEAM_PASS void recordStep(const Team& team, const OscillatorStepsForward<Real>& op,
+                          const OscillatorNetwork<Real>& net, const Real* states, Real* mean,
+                          int64_t row) {
   const int64_t records = recordCount(op.steps, op.recordEvery), length = net.length;
   if (op.recordStates) {
     team.nodes(AllElements{}, length, [&](int64_t b, int64_t i, auto access) {
@@ -196,9 +196,9 @@ TEAM_FUNCTION void stepsForward(const Team& team, const OscillatorStepsForward<R
 
 // λ += what comes to the state after a step from the records.
 template <class Team, class Real>
-TEAM_FUNCTION void adjointRecord(const Team& team, const OscillatorStepsBackward<Real>& op,
-                                 const OscillatorNetwork<Real>& net, const Real* states, Real* mean,
-                                 Real* lambda, int64_t row) {
+TEAM_PASS void adjointRecord(const Team& team, const OscillatorStepsBackward<Real>& op,
+                             const OscillatorNetwork<Real>& net, const Real* states, Real* mean,
+                             Real* lambda, int64_t row) {
   const int64_t records = recordCount(op.steps, op.recordEvery), n = net.oscillators;
   const int64_t length = net.length;
   if (op.gradRecordStates) {
@@ -235,8 +235,8 @@ TEAM_FUNCTION void adjointRecord(const Team& team, const OscillatorStepsBackward
 
 // The gradient of the drive held in one step; the team owns the whole batch.
 template <class Team, class Real>
-TEAM_FUNCTION void finishStepDrive(const Team& team, const OscillatorNetwork<Real>& net,
-                                   const Real* stepFrequency, Real* gradDrive) {
+TEAM_PASS void finishStepDrive(const Team& team, const OscillatorNetwork<Real>& net,
+                               const Real* stepFrequency, Real* gradDrive) {
   const int64_t n = net.oscillators;
   team.elements(0, 1).nodes(AllElements{}, n, [&](int64_t, int64_t i, auto access) {
     auto sum = access.load(stepFrequency + i);

@@ -162,9 +162,9 @@ TEAM_FUNCTION void rootMeanSquares(const Team& team, const OscillatorNetwork<Rea
 }
 
 template <class Team, class Real>
-TEAM_FUNCTION void chooseFirstStep(const Team& team, const OscillatorSolveForward<Real>& op,
-                                   const OscillatorNetwork<Real>& net,
-                                   const SolvePlaces<Real>& places) {
+TEAM_PASS void chooseFirstStep(const Team& team, const OscillatorSolveForward<Real>& op,
+                               const OscillatorNetwork<Real>& net,
+                               const SolvePlaces<Real>& places) {
   const MarkedElements uses = {places.running};
   const SolveTolerance<Real> tolerance = {op.relativeTolerance, op.absoluteTolerance};
   const int64_t n = net.oscillators, stride = net.batch * net.length;
@@ -220,9 +220,9 @@ TEAM_FUNCTION void chooseFirstStep(const Team& team, const OscillatorSolveForwar
 }
 
 template <class Team, class Real>
-TEAM_FUNCTION void beginSolve(const Team& team, const OscillatorSolveForward<Real>& op,
-                              const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
-                              const SolvePlaces<Real>& places) {
+TEAM_PASS void beginSolve(const Team& team, const OscillatorSolveForward<Real>& op,
+                          const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
+                          const SolvePlaces<Real>& places) {
   const int64_t length = net.length, stride = net.batch * length;
   Real* const state = op.final.data;
   copyStates(team, length, op.start.data, state);
@@ -253,9 +253,9 @@ TEAM_FUNCTION void beginSolve(const Team& team, const OscillatorSolveForward<Rea
 
 // What an accepted step leaves: outputs, a checkpoint of its start, its end as the state.
 template <class Team, class Real>
-TEAM_FUNCTION void acceptStep(const Team& team, const OscillatorSolveForward<Real>& op,
-                              const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
-                              const SolvePlaces<Real>& places) {
+TEAM_PASS void acceptStep(const Team& team, const OscillatorSolveForward<Real>& op,
+                          const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
+                          const SolvePlaces<Real>& places) {
   const int64_t length = net.length, stride = net.batch * length;
   const Real* const rates = places.step.rates;
   team.nodes(MarkedElements{places.accepted}, length, [&](int64_t b, int64_t i, auto access) {
@@ -290,9 +290,9 @@ TEAM_FUNCTION void acceptStep(const Team& team, const OscillatorSolveForward<Rea
 }
 
 template <class Team, class Real>
-TEAM_FUNCTION void judgeStep(const Team& team, const OscillatorSolveForward<Real>& op,
-                             const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
-                             const SolvePlaces<Real>& places) {
+TEAM_PASS void judgeStep(const Team& team, const OscillatorSolveForward<Real>& op,
+                         const OscillatorNetwork<Real>& net, const RungeKutta<Real>& method,
+                         const SolvePlaces<Real>& places) {
   const SolveTolerance<Real> tolerance = {op.relativeTolerance, op.absoluteTolerance};
   const int64_t n = net.oscillators, stride = net.batch * net.length;
   const Real* const rates = places.step.rates;
@@ -323,8 +323,8 @@ TEAM_FUNCTION void judgeStep(const Team& team, const OscillatorSolveForward<Real
 }
 
 template <class Team, class Real>
-TEAM_FUNCTION void endSolve(const Team& team, const OscillatorSolveForward<Real>& op,
-                            const OscillatorNetwork<Real>& net, const SolvePlaces<Real>& places) {
+TEAM_PASS void endSolve(const Team& team, const OscillatorSolveForward<Real>& op,
+                        const OscillatorNetwork<Real>& net, const SolvePlaces<Real>& places) {
   const int64_t length = net.length, stride = net.batch * length;
   if (op.trajectory) {
     team.nodes(AllElements{}, length, [&](int64_t b, int64_t i, auto access) {

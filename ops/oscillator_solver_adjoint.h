@@ -40,10 +40,10 @@ enum class StepPurpose { copy, advance, adjoint };
 // Chooses step `j` of the segment that is `k` before the last of each element: its length and, for
 // the adjoint, its outputs. To advance, another step must follow.
 template <class Team, class Real>
-TEAM_FUNCTION bool chooseStep(Team& team, const OscillatorSolveBackward<Real>& op,
-                              const OscillatorNetwork<Real>& net,
-                              const SolveAdjointPlaces<Real>& places, int64_t k, int64_t j,
-                              StepPurpose purpose) {
+TEAM_PASS bool chooseStep(Team& team, const OscillatorSolveBackward<Real>& op,
+                          const OscillatorNetwork<Real>& net,
+                          const SolveAdjointPlaces<Real>& places, int64_t k, int64_t j,
+                          StepPurpose purpose) {
   team.forElements([&](int64_t b) {
     const int64_t count = op.accepted[b], every = op.checkpointEvery;
     const int64_t segment = (count + every - 1) / every - 1 - k, step = segment * every + j;
@@ -65,9 +65,9 @@ TEAM_FUNCTION bool chooseStep(Team& team, const OscillatorSolveBackward<Real>& o
 
 // λ += the gradients of outputs outputBegin … outputEnd - 1 of each element.
 template <class Team, class Real>
-TEAM_FUNCTION void addOutputs(const Team& team, const OscillatorSolveBackward<Real>& op,
-                              const OscillatorNetwork<Real>& net,
-                              const SolveAdjointPlaces<Real>& places, const MarkedElements& uses) {
+TEAM_PASS void addOutputs(const Team& team, const OscillatorSolveBackward<Real>& op,
+                          const OscillatorNetwork<Real>& net,
+                          const SolveAdjointPlaces<Real>& places, const MarkedElements& uses) {
   const int64_t length = net.length, stride = net.batch * length;
   Real* const lambda = op.gradStart.data;
   team.nodes(uses, length, [&](int64_t b, int64_t i, auto access) {

@@ -111,10 +111,10 @@ HOST_DEVICE OscillatorState<Loaded<Access, Real>> advanced(const OscillatorNetwo
 // Evaluates stage `s` of a step from `state` of the lengths `h` (batch) at `stage`, whose own state
 // is `state` for s = 0.
 template <class Team, class Real, class Uses>
-TEAM_FUNCTION void evaluateStage(const Team& team, const OscillatorNetwork<Real>& net,
-                                 const RungeKutta<Real>& method, const Parameter<Real>& drive,
-                                 const Real* state, const Real* h, Real* rates,
-                                 const OscillatorStage<Real>& stage, int s, const Uses& uses) {
+TEAM_PASS void evaluateStage(const Team& team, const OscillatorNetwork<Real>& net,
+                             const RungeKutta<Real>& method, const Parameter<Real>& drive,
+                             const Real* state, const Real* h, Real* rates,
+                             const OscillatorStage<Real>& stage, int s, const Uses& uses) {
   const int64_t n = net.oscillators, stride = net.batch * net.length;
   evaluateRates(team, net, drive, stage, rates + s * stride, uses,
                 [&](auto system, int64_t b, int64_t i, auto access) {
@@ -150,11 +150,11 @@ StepAdjointPlaces<Real> takeStepAdjoint(const OscillatorNetwork<Real>& net, int 
 // λ of the new state becomes λ of `state`. `moreAt(system, s, b, i, access)` is what else comes to
 // h k_s; `stages` of the method take part.
 template <class Team, class Real, class Uses, class MoreAt>
-TEAM_FUNCTION void adjointStep(const Team& team, const OscillatorNetwork<Real>& net,
-                               const RungeKutta<Real>& method, const Parameter<Real>& drive,
-                               Real* state, const Real* h, const StepAdjointPlaces<Real>& places,
-                               const OscillatorSums<Real>& sums, Real* gradWeight, Real* lambda,
-                               int stages, const Uses& uses, const MoreAt& moreAt) {
+TEAM_PASS void adjointStep(const Team& team, const OscillatorNetwork<Real>& net,
+                           const RungeKutta<Real>& method, const Parameter<Real>& drive,
+                           Real* state, const Real* h, const StepAdjointPlaces<Real>& places,
+                           const OscillatorSums<Real>& sums, Real* gradWeight, Real* lambda,
+                           int stages, const Uses& uses, const MoreAt& moreAt) {
   const int64_t n = net.oscillators, stride = net.batch * net.length;
   for (int s = 0; s < stages; ++s) {
     const auto stage = s == 0 ? withState(places.stages[0], state) : places.stages[s];

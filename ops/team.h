@@ -18,11 +18,14 @@
 
 #include "ops/scalar.h"
 
-// A function of a whole team.
+// A function of a whole team; TEAM_PASS: one with whole loops, that GPU kernels call and do not
+// repeat wherever it is used.
 #if defined(__CUDACC__)
 #define TEAM_FUNCTION __device__ inline
+#define TEAM_PASS __device__ __noinline__
 #else
 #define TEAM_FUNCTION inline
+#define TEAM_PASS inline
 #endif
 
 namespace entrain::inline ENTRAIN_ISA {

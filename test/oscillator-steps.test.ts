@@ -67,7 +67,7 @@ onEveryDevice('oscillator steps', (device) => {
               } as OscillatorStepsOptions)
               return [final, R as Tensor, trajectory as Tensor]
             },
-            { sample: emulated ? 2 : 8 },
+            { sample: emulated ? 5 : 8 },
           )
         }
       })
