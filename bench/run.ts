@@ -41,8 +41,13 @@ if (values.threads !== '') process.env.ENTRAIN_THREADS = values.threads
 const { device } = await import('../lib/index.js')
 const { describeMachine, saveRows } = await import('./results.js')
 const { buildEigenstate } = await import('./eigenstate.js')
+const { buildSimplex } = await import('./simplex.js')
 const { buildTen } = await import('./ten.js')
-const builders: Readonly<Record<string, Builder>> = { eigenstate: buildEigenstate, ten: buildTen }
+const builders: Readonly<Record<string, Builder>> = {
+  eigenstate: buildEigenstate,
+  simplex: buildSimplex,
+  ten: buildTen,
+}
 
 const suite = values.device
 const on = device(suite === 'gpu' ? 'cuda' : 'cpu')

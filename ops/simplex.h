@@ -55,14 +55,13 @@ struct SimplexField {
     visit("seedHigh", seedHigh);
   }
   void validate(const Check& check, int64_t dim) const {
-    check.atLeast("dim", dim, 1);
-    check.rule(dim <= kSimplexAxes, "dim", "at most 4", double(dim));
     if (table) check.shape("table", table, {{"entries of a table", 256}});
+    check.atLeast("octaves", octaves, 1);
+    if (offsets) check.shape("offsets", offsets, {{"octaves", octaves}, {"dim", dim}});
+    check.rule(dim <= kSimplexAxes, "dim", "at most 4", double(dim));
     check.rule(kernel > 0 && kernel <= 1, "kernel", "in (0, 1]", kernel);
     check.within("kind", double(kind), 0, double(FractalKind::turbulence));
-    check.atLeast("octaves", octaves, 1);
     check.rule(octaves <= kMostSimplexOctaves, "octaves", "at most 1024", double(octaves));
-    if (offsets) check.shape("offsets", offsets, {{"octaves", octaves}, {"dim", dim}});
     check.within("seedLow", double(seedLow), 0, 4294967295.0);
     check.within("seedHigh", double(seedHigh), 0, 4294967295.0);
     validatePeriods(check, dim);
@@ -109,12 +108,15 @@ struct SimplexPlace {
     visit("step2", step[2]);
     visit("step3", step[3]);
   }
+  // `view` holds `components` numbers for each point.
+  template <class T>
+  void expectPoints(const Check& check, const char* name, View<T> view, int64_t components) const {
+    check.shape(name, view, {{"shape0", shape[0]}, {"shape1", shape[1]}, {"shape2", shape[2]},
+                             {"shape3", shape[3]}, {"components", components}});
+  }
   void validate(const Check& check) const {
-    check.atLeast("dim", dim, 1);
-    check.rule(dim <= kSimplexAxes, "dim", "at most 4", double(dim));
     const char* names[] = {"shape0", "shape1", "shape2", "shape3"};
     for (int axis = 0; axis < kSimplexAxes; ++axis) {
-      check.atLeast(names[axis], shape[axis], 0);
       check.rule(axis < dim || shape[axis] == 1, names[axis], "1 beyond dim", double(shape[axis]));
     }
   }
@@ -143,10 +145,11 @@ struct SimplexSample {
   void validate() const {
     const Check check(name);
     check.atLeast("samples", samples, 0);
-    field.validate(check, dim);
+    check.atLeast("dim", dim, 1);
     check.shape("points", points, {{"samples", samples}, {"dim", dim}});
     check.shape("value", value, {{"samples", samples}});
     if (derivative) check.shape("derivative", derivative, {{"samples", samples}, {"dim", dim}});
+    field.validate(check, dim);
   }
 };
 
@@ -196,16 +199,11 @@ struct SimplexGrid {
   }
   void validate() const {
     const Check check(name);
-    place.validate(check);
+    check.atLeast("dim", place.dim, 1);
+    place.expectPoints(check, "value", value, 1);
+    if (derivative) place.expectPoints(check, "derivative", derivative, place.dim);
     field.validate(check, place.dim);
-    const auto& shape = place.shape;
-    const Size sizes[] = {
-        {"shape0", shape[0]}, {"shape1", shape[1]}, {"shape2", shape[2]}, {"shape3", shape[3]}};
-    check.shape("value", value, {sizes[0], sizes[1], sizes[2], sizes[3]});
-    if (derivative) {
-      check.shape("derivative", derivative,
-                  {sizes[0], sizes[1], sizes[2], sizes[3], {"dim", place.dim}});
-    }
+    place.validate(check);
   }
 };
 
@@ -232,10 +230,11 @@ struct SimplexCurlSample {
   void validate() const {
     const Check check(name);
     check.atLeast("samples", samples, 0);
-    check.rule(dim == 2 || dim == 3, "dim", "2 or 3", double(dim));
-    field.validate(check, dim);
+    check.atLeast("dim", dim, 1);
     check.shape("points", points, {{"samples", samples}, {"dim", dim}});
     check.shape("curl", curl, {{"samples", samples}, {"dim", dim}});
+    field.validate(check, dim);
+    check.rule(dim == 2 || dim == 3, "dim", "2 or 3", double(dim));
   }
 };
 
@@ -255,13 +254,11 @@ struct SimplexCurlGrid {
   }
   void validate() const {
     const Check check(name);
+    check.atLeast("dim", place.dim, 1);
+    place.expectPoints(check, "curl", curl, place.dim);
+    field.validate(check, place.dim);
     place.validate(check);
     check.rule(place.dim == 2 || place.dim == 3, "dim", "2 or 3", double(place.dim));
-    field.validate(check, place.dim);
-    const auto& shape = place.shape;
-    check.shape("curl", curl,
-                {{"shape0", shape[0]}, {"shape1", shape[1]}, {"shape2", shape[2]},
-                 {"dim", place.dim}});
   }
 };
 

@@ -8,6 +8,8 @@
 // Loops over axes and corners are written out, so that their arrays stand in registers.
 #if defined(__CUDA_ARCH__)
 #define SIMPLEX_UNROLL _Pragma("unroll")
+#elif defined(__CUDACC__)
+#define SIMPLEX_UNROLL
 #else
 #define SIMPLEX_UNROLL _Pragma("GCC unroll 8")
 #endif

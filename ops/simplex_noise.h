@@ -170,7 +170,7 @@ HOST_DEVICE constexpr uint32_t axisFactor(int axis) {
   return axis == 0 ? 0x9e3779b1u : axis == 1 ? 0x85ebca6bu : axis == 2 ? 0xc2b2ae35u : 0x27d4eb2fu;
 }
 // h (h ^ h >> 15): the spectrum over the lattice of the gradients is flat, and so is that of products
-// of neighbouring ones (test/simplex-operation.test.ts).
+// of neighbouring ones (test/simplex-bits.test.ts).
 template <class Real>
 HOST_DEVICE Word<Real> mixed(Word<Real> h) {
   return h * (h ^ shiftRight(h, 15));
