@@ -1,5 +1,5 @@
-// The table's hash with AVX-512 VBMI: 256 bytes stand in four registers, one look-up serves 64 bytes,
-// and the bytes of a lane are its simplex's corners. The same hashes as TableHash of
+// The table's hash with AVX-512 VBMI: 256 bytes stand in four registers, one look-up serves 64
+// bytes, and the bytes of a lane are its simplex's corners. The same hashes as TableHash of
 // ops/simplex_table.h, so the same bits.
 #pragma once
 
@@ -47,7 +47,7 @@ struct ByteTableHash {
   template <int dim>
   HOST_DEVICE Bits lookUpAll(const __m512i (&at)[dim]) const {
     __m512i hash = _mm512_setzero_si512();
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = dim - 1; k >= 0; --k) {
       hash = lookUpBytes(k == 0 ? bytes + kSimplexTable : bytes, _mm512_add_epi8(at[k], hash));
     }
@@ -56,7 +56,7 @@ SIMPLEX_UNROLL
   template <int dim, class Axes>
   HOST_DEVICE void corners(const Bits (&words)[dim], const Axes& axes, Hashes<dim>& hashes) const {
     __m512i at[dim], farthest[dim];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       const __m512i cell = repeated(words[k]);
       at[k] = _mm512_add_epi8(cell, (__m512i)advances<dim>(axes, k).v);
@@ -70,11 +70,11 @@ SIMPLEX_UNROLL
     const Bits word = hashes.words[corner / 4];
     const int byte = corner % 4;
     if constexpr (dim == 4) {
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) signedTwo(shiftLeft(word, 24 - 8 * byte + 2 * k), g[k]);
     } else {
       const __m512i number = (__m512i)shiftRight(word, 8 * byte).v;
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         g[k] = (Real::Native)_mm512_permutexvar_ps(number, components(k));
       }

@@ -158,13 +158,11 @@ HOST_DEVICE VectorWord<double> addWhere(LaneMask<double> mask, VectorWord<double
       _mm512_mask_add_epi64((__m512i)a.v, mask.bits, (__m512i)a.v, (__m512i)b.v));
 }
 HOST_DEVICE VectorWord<float> pick(LaneMask<float> mask, VectorWord<float> a, VectorWord<float> b) {
-  return VectorWord<float>::Native(
-      _mm512_mask_blend_epi32(mask.bits, (__m512i)b.v, (__m512i)a.v));
+  return VectorWord<float>::Native(_mm512_mask_blend_epi32(mask.bits, (__m512i)b.v, (__m512i)a.v));
 }
 HOST_DEVICE VectorWord<double> pick(LaneMask<double> mask, VectorWord<double> a,
                                     VectorWord<double> b) {
-  return VectorWord<double>::Native(
-      _mm512_mask_blend_epi64(mask.bits, (__m512i)b.v, (__m512i)a.v));
+  return VectorWord<double>::Native(_mm512_mask_blend_epi64(mask.bits, (__m512i)b.v, (__m512i)a.v));
 }
 HOST_DEVICE Vector<float> positivePart(Vector<float> x) {
   return (Vector<float>::Native)_mm512_max_ps(x.v, _mm512_setzero_ps());

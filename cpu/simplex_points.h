@@ -46,9 +46,8 @@ HOST_DEVICE Vector<Real> interleaved(const Vector<Real> (&planes)[dim], Vector<R
   const Vector<Real> merged = __builtin_shuffle(
       before.v, planes[from].v,
       Selection{((part * kLanes + lane) % dim == from ? kLanes + (part * kLanes + lane) / dim
-                 : from == 1 && (part * kLanes + lane) % dim == 0
-                     ? (part * kLanes + lane) / dim
-                     : lane)...});
+                 : from == 1 && (part * kLanes + lane) % dim == 0 ? (part * kLanes + lane) / dim
+                                                                  : lane)...});
   if constexpr (from + 1 < dim) {
     return interleaved<Real, dim, part, from + 1>(planes, merged, lanes);
   } else {
@@ -135,8 +134,8 @@ void samplePoints(const SimplexPlan& plan, View<const Real> points, int64_t samp
       }
       Wide<Lanes> x[dim];
       for (int k = 0; k < dim; ++k) x[k] = widened(load(lanes[k]));
-      evaluatePoints<dim, kOutput, Hash, Real>(
-          plan, x, {target.value + i, target.vectors + i * dim}, count);
+      evaluatePoints<dim, kOutput, Hash, Real>(plan, x,
+                                               {target.value + i, target.vectors + i * dim}, count);
     }
   });
 }
@@ -162,9 +161,9 @@ void gridPoints(const SimplexPlan& plan, const SimplexPlace& place, SimplexTarge
     for (int64_t i = begin; i < end; i += kLanes) {
       x[line] = gridCoordinate(place, line, ascending(double(i), WideReal{}));
       const int64_t point = row * length + i;
-      evaluatePoints<dim, kOutput, Hash, Real>(
-          plan, x, {target.value + point, target.vectors + point * dim},
-          end - i < kLanes ? end - i : kLanes);
+      evaluatePoints<dim, kOutput, Hash, Real>(plan, x,
+                                               {target.value + point, target.vectors + point * dim},
+                                               end - i < kLanes ? end - i : kLanes);
     }
   });
 }

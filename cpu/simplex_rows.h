@@ -1,6 +1,6 @@
-// Grids in float32 row by row: tasks of up to 256 points of a line times 64 rows, whose terms of the
-// skewed coordinates (ops/simplex_grid.h) are formed once; then one vector of points at a time runs
-// through all octaves in registers.
+// Grids in float32 row by row: tasks of up to 256 points of a line times 64 rows, whose terms of
+// the skewed coordinates (ops/simplex_grid.h) are formed once; then one vector of points at a time
+// runs through all octaves in registers.
 #pragma once
 
 #include "cpu/simplex_points.h"
@@ -102,7 +102,7 @@ HOST_DEVICE void cornersAt(const SimplexPlan& plan, const FieldFactors<float>& f
   constexpr bool kMultiplied = std::is_same_v<Hash, IntegerHash<Lanes>>;
   Lanes lineFraction[dim], rowFraction[dim];
   VectorWord<float> lineCell[dim], rowCell[dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     lineFraction[k] = load(points.fraction[k == line]);
     lineCell[k] = loadWords(points.cell[k]);
@@ -133,8 +133,7 @@ HOST_DEVICE void gridVector(const SimplexPlan& plan, const FieldFactors<float>& 
 
 template <int dim, bool kDerivative, class Hash>
 __attribute__((noinline)) void gridTask(const SimplexPlan& plan, const SimplexPlace& place,
-                                        SimplexTarget<float> target, int64_t piece,
-                                        int64_t group) {
+                                        SimplexTarget<float> target, int64_t piece, int64_t group) {
   constexpr int64_t kLanes = Vector<float>::kLanes;
   const int line = lineAxis(place);
   const int64_t length = place.shape[line], rows = place.points() / length;

@@ -1,9 +1,9 @@
-// The part of simplex noise that wants AVX-512 VBMI, which x86-64-v4 does not promise: a copy of its
-// own, called only where the processor has it. Empty in the other copies.
+// The part of simplex noise that wants AVX-512 VBMI, which x86-64-v4 does not promise: a copy of
+// its own, called only where the processor has it. Empty in the other copies.
 #if defined(__AVX512F__)
 #pragma GCC target("avx512vbmi")
 #undef ENTRAIN_ISA
-#define ENTRAIN_ISA v4vbmi
+#define ENTRAIN_ISA v4::inline vbmi
 
 #include "cpu/simplex_vbmi.h"
 

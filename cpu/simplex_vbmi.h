@@ -1,4 +1,5 @@
-// Simplex noise of a table with AVX-512 VBMI, compiled apart from the copies (cpu/simplex_vbmi.cpp).
+// Simplex noise of a table with AVX-512 VBMI, compiled apart from the copies
+// (cpu/simplex_vbmi.cpp).
 #pragma once
 
 #include "cpu/context.h"

@@ -1,6 +1,7 @@
-// Simplex noise on the GPU: kernels in cuda/simplex.cuh, after one that forms the octaves' constants.
-// Floor: issue slots, about 130 instructions for each octave and point in 3D: 256³ points of 6 octaves
-// in 0.39 ms on an H200 (33e12 lane instructions a second). Not measured on a GPU yet.
+// Simplex noise on the GPU: kernels in cuda/simplex.cuh, after one that forms the octaves'
+// constants. Floor: issue slots, about 130 instructions for each octave and point in 3D: 256³
+// points of 6 octaves in 0.39 ms on an H200 (33e12 lane instructions a second). Not measured on a
+// GPU yet.
 #include "ops/simplex.h"
 
 #include "cuda/simplex.cuh"
@@ -84,8 +85,8 @@ template <class Real>
 void run(const SimplexSample<Real>& op, Context& context) {
   withDimension(op.dim, [&](auto axes) {
     withOutput(bool(op.derivative), [&](auto output) {
-      samplePoints<axes.value, output.value, Real>(
-          op.field, op.points, op.samples, {op.value.data, op.derivative.data}, context);
+      samplePoints<axes.value, output.value, Real>(op.field, op.points, op.samples,
+                                                   {op.value.data, op.derivative.data}, context);
     });
   });
 }
@@ -97,8 +98,8 @@ void run(const SimplexGrid<Real>& op, Context& context) {
     withOutput(bool(op.derivative), [&](auto output) {
       if constexpr (sizeof(Real) == 4) {
         if (formsTermsPerAxis(op.field)) {
-          return gridRows<axes.value, output.value == SimplexOutput::derivative>(
-              op.field, op.place, target, context);
+          return gridRows<axes.value, output.value == SimplexOutput::derivative>(op.field, op.place,
+                                                                                 target, context);
         }
       }
       gridPoints<axes.value, output.value, Real>(op.field, op.place, target, context);

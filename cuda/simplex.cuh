@@ -51,7 +51,7 @@ __device__ __forceinline__ void evaluatePoint(const SimplexPlan& plan, const dou
   if constexpr (kOutput == SimplexOutput::curl) {
     Real curl[dim];
     curlAt<dim, Hash>(plan, x, curl);
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) target.vectors[point * dim + k] = curl[k];
   } else {
     constexpr bool kDerivative = kOutput == SimplexOutput::derivative;
@@ -59,7 +59,7 @@ SIMPLEX_UNROLL
     fieldAt<dim, kDerivative, Hash>(plan, x, field);
     target.value[point] = field.value;
     if constexpr (kDerivative) {
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) target.vectors[point * dim + k] = field.derivative[k];
     }
   }
@@ -73,7 +73,7 @@ __global__ void __launch_bounds__(SimplexTuning::threads)
   const int64_t point = globalThread();
   if (point >= samples) return;
   double x[dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) x[k] = widened(points[point * dim + k]);
   evaluatePoint<dim, kOutput, Hash, Real>(plan, x, target, point);
 }
@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(SimplexTuning::threads)
   if (point >= place.points()) return;
   double x[dim];
   int64_t rest = point;
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = dim - 1; k >= 0; --k) {
     x[k] = gridCoordinate(place, k, double(rest % place.shape[k]));
     rest /= place.shape[k];
@@ -128,12 +128,12 @@ __device__ __forceinline__ SharedRow<dim> sharedRow(const SimplexPlan& plan,
   int64_t indices[dim];
   rowIndices<dim>(place, line, row, indices);
   double x[dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) x[k] = gridCoordinate(place, k, double(indices[k]));
   AxisTerm<float> terms[dim];
   rowTerms<dim, float>(plan.settings, octave, line, x, terms);
   SharedRow<dim> shared;
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     shared.fraction[k] = terms[k].fraction;
     shared.cell[k] = terms[k].cell * cellFactor(plan.settings, k) +
@@ -178,7 +178,7 @@ __global__ void __launch_bounds__(SimplexTuning::threads)
       const LineTerms<float> line = lineTerms<float>(plan.settings, octave, tiles.line, x);
       float fraction[dim];
       uint32_t cell[dim];
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         const AxisTerm<float> term = k == tiles.line ? line.along : line.across;
         fraction[k] = term.fraction;
@@ -204,7 +204,7 @@ SIMPLEX_UNROLL
     const int64_t point = row * tiles.length + i;
     target.value[point] = fields[r].value;
     if constexpr (kDerivative) {
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) target.vectors[point * dim + k] = fields[r].derivative[k];
     }
   }

@@ -1,9 +1,9 @@
-// Simplex noise in 1 to 4 dimensions, its derivatives, fractals of it, tiling, domain warp and curl.
-// Gustavson 2005, "Simplex noise demystified"; the formulas are in ops/simplex_noise.h, how octaves
-// make a field is in ops/simplex_fractal.h. Hash: a table of 256 numbers (the order of gradients of
-// the npm package simplex-noise), or, without one, a stateless hash of the lattice point and a seed
-// of 64 bits, with a period of 2^32 lattice cells. A table's own period is 256 cells, and on a
-// lattice that tiles 256 units in 2D, 128 in 3D and 32 in 4D.
+// Simplex noise in 1 to 4 dimensions, its derivatives, fractals of it, tiling, domain warp and
+// curl. Gustavson 2005, "Simplex noise demystified"; the formulas are in ops/simplex_noise.h, how
+// octaves make a field is in ops/simplex_fractal.h. Hash: a table of 256 numbers (the order of
+// gradients of the npm package simplex-noise), or, without one, a stateless hash of the lattice
+// point and a seed of 64 bits, with a period of 2^32 lattice cells. A table's own period is 256
+// cells, and on a lattice that tiles 256 units in 2D, 128 in 3D and 32 in 4D.
 #pragma once
 
 #include "ops/operation.h"
@@ -111,8 +111,12 @@ struct SimplexPlace {
   // `view` holds `components` numbers for each point.
   template <class T>
   void expectPoints(const Check& check, const char* name, View<T> view, int64_t components) const {
-    check.shape(name, view, {{"shape0", shape[0]}, {"shape1", shape[1]}, {"shape2", shape[2]},
-                             {"shape3", shape[3]}, {"components", components}});
+    check.shape(name, view,
+                {{"shape0", shape[0]},
+                 {"shape1", shape[1]},
+                 {"shape2", shape[2]},
+                 {"shape3", shape[3]},
+                 {"components", components}});
   }
   void validate(const Check& check) const {
     const char* names[] = {"shape0", "shape1", "shape2", "shape3"};

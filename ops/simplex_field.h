@@ -1,5 +1,5 @@
-// The field at any point: fractal sum, domain warp with its chain rule, curl. Every octave's cell is
-// formed in float64.
+// The field at any point: fractal sum, domain warp with its chain rule, curl. Every octave's cell
+// is formed in float64.
 #pragma once
 
 #include <type_traits>
@@ -20,7 +20,7 @@ template <int dim, bool kDerivative, class Hash, class Real>
 HOST_DEVICE void octaveNoise(const SimplexPlan& plan, const SimplexOctave& octave,
                              const Wide<Real> (&x)[dim], SimplexNoise<dim, Real>& noise) {
   Wide<Real> scaled[dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) scaled[k] = octaveCoordinate(octave, k, x[k]);
   SimplexCell<dim, Real> cell;
   simplexCell<dim, Real>(scaled, plan.settings, cell);
@@ -51,15 +51,15 @@ HOST_DEVICE void warpPoint(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
   using Scalar = Lane<Real>;
   const SimplexOctave& octave = plan.octaves[0];
   const double scale = plan.settings.amplitude * plan.settings.warp;
-SIMPLEX_ROLLED
+  SIMPLEX_ROLLED
   for (int k = 0; k < dim; ++k) {
     Wide<Real> moved[dim];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int j = 0; j < dim; ++j) moved[j] = x[j] + Wide<Real>(warpOffset(k, j));
     SimplexNoise<dim, Real> noise;
     octaveNoise<dim, kDerivative, Hash>(plan, octave, moved, noise);
     const Wide<Real> shift = widened(noise.value * Scalar(scale));
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int j = 0; j < dim; ++j) {
       if (j == k) y[j] = x[j] + shift;
       if constexpr (kDerivative) {
@@ -76,18 +76,18 @@ HOST_DEVICE void fieldAt(const SimplexPlan& plan, const Wide<Real> (&x)[dim],
   const bool warped = plan.settings.warp != 0;
   Wide<Real> y[dim];
   Real slopes[dim][dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) y[k] = x[k];
   if (warped) warpPoint<dim, kDerivative, Hash>(plan, x, y, slopes);
   fractalSum<dim, kDerivative, Hash>(plan, y, field);
   if constexpr (kDerivative) {
     if (!warped) return;
     Real inner[dim];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) inner[k] = field.derivative[k];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int j = 0; j < dim; ++j) {
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         field.derivative[j] = fma(inner[k], slopes[k][j], field.derivative[j]);
       }
@@ -105,18 +105,18 @@ HOST_DEVICE void curlAt(const SimplexPlan& plan, const Wide<Real> (&x)[dim], Rea
     curl[0] = potential.derivative[1];
     curl[1] = -potential.derivative[0];
   } else {
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < 3; ++k) curl[k] = Real(Lane<Real>(0));
-SIMPLEX_ROLLED
+    SIMPLEX_ROLLED
     for (int k = 0; k < 3; ++k) {
       Wide<Real> moved[3];
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int j = 0; j < 3; ++j) moved[j] = x[j] + Wide<Real>(warpOffset(k, j));
       SimplexNoise<dim, Real> potential;
       fieldAt<dim, true, Hash>(plan, moved, potential);
       // ψ_k enters component k + 1 with its derivative along k + 2 and component k + 2 with minus
       // that along k + 1.
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int c = 0; c < 3; ++c) {
         if (c == (k + 1) % 3) curl[c] = curl[c] + potential.derivative[(c + 1) % 3];
         if (c == (k + 2) % 3) curl[c] = curl[c] - potential.derivative[(c + 2) % 3];

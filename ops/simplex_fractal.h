@@ -10,15 +10,15 @@ namespace entrain::inline ENTRAIN_ISA {
 
 // One octave's constants, the same for every point.
 struct SimplexOctave {
-  double frequency;                           // lacunarity^o
-  double weight;                              // gain^o, divided by Σ gain^o but in turbulence
-  double slope[kSimplexAxes];                 // weight · frequency · stretch · amplitude
-  double scaledWeight;                        // weight · amplitude
-  double offset[kSimplexAxes];                // added to the coordinates times the frequency
-  double period[kSimplexAxes];                // in the octave's coordinates; 0: none
-  double stretch[kSimplexAxes];               // of the coordinates, so that the lattice fits a period
-  uint32_t modulus[kSimplexAxes];             // of TiledHash
-  uint32_t seed[kSimplexAxes];                // of each axis
+  double frequency;                // lacunarity^o
+  double weight;                   // gain^o, divided by Σ gain^o but in turbulence
+  double slope[kSimplexAxes];      // weight · frequency · stretch · amplitude
+  double scaledWeight;             // weight · amplitude
+  double offset[kSimplexAxes];     // added to the coordinates times the frequency
+  double period[kSimplexAxes];     // in the octave's coordinates; 0: none
+  double stretch[kSimplexAxes];    // of the coordinates, so that the lattice fits a period
+  uint32_t modulus[kSimplexAxes];  // of TiledHash
+  uint32_t seed[kSimplexAxes];     // of each axis
 };
 
 // What is the same for every point and octave.
@@ -74,11 +74,12 @@ HOST_DEVICE SimplexOctave simplexOctave(const SimplexField& field, int64_t o, do
   SimplexOctave octave{};
   const double scale = simplexAmplitude<dim>(bool(field.table), field.kernel);
   octave.frequency = frequency;
-  octave.weight = FractalKind(field.kind) == FractalKind::turbulence ? amplitude : amplitude / gains;
+  octave.weight =
+      FractalKind(field.kind) == FractalKind::turbulence ? amplitude : amplitude / gains;
   const PhiloxWords words = philox(uint32_t(field.seedLow), uint32_t(field.seedHigh),
                                    {{uint32_t(o), uint32_t(uint64_t(o) >> 32), 0, 0}});
   constexpr int t = axisTranslation<dim>();
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     octave.seed[k] = words.words[k];
     octave.offset[k] = field.offsets ? field.offsets[o * dim + k] : 0;
@@ -121,9 +122,9 @@ template <int dim, class Real>
 HOST_DEVICE void tileWords(Word<Real> (&words)[dim]) {
   if constexpr (dim > 1) {
     Word<Real> sum = words[0];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) sum = sum + words[k];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(uint32_t(axisTranslation<dim>() + dim)) - sum;
     }
@@ -136,7 +137,7 @@ HOST_DEVICE void hashWords(const SimplexSettings& settings, const SimplexOctave&
   if (settings.tiled) {
     tileWords<dim, Real>(words);
   } else if (!settings.tabled) {
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       words[k] = words[k] * wordsOf<Real>(axisFactor(k)) + wordsOf<Real>(octave.seed[k]);
     }
@@ -147,9 +148,9 @@ SIMPLEX_UNROLL
 template <int dim, class Real>
 HOST_DEVICE void unskewed(SimplexCell<dim, Real>& cell, Lane<Real> unskew) {
   Real sum = cell.order[0];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 1; k < dim; ++k) sum = sum + cell.order[k];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) cell.offset[k] = fma(sum, Real(-unskew), cell.order[k]);
 }
 
@@ -161,11 +162,11 @@ HOST_DEVICE void simplexCell(const Wide<Real> (&x)[dim], const SimplexSettings& 
   using WideReal = Wide<Real>;
   using Scalar = Lane<Real>;
   WideReal sum = x[0];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 1; k < dim; ++k) sum = sum + x[k];
   const WideReal skew = sum * WideReal(settings.skew);
   WideReal corner[dim], skewed[dim];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     skewed[k] = x[k] + skew;
     corner[k] = floorOf(skewed[k]);
@@ -173,16 +174,16 @@ SIMPLEX_UNROLL
   }
   if constexpr (sizeof(Scalar) == 8) {
     WideReal cornerSum = corner[0];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) cornerSum = cornerSum + corner[k];
     const WideReal unskew = cornerSum * WideReal(settings.unskew);
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       cell.offset[k] = x[k] - (corner[k] - unskew);
       cell.order[k] = cell.offset[k];
     }
   } else {
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) cell.order[k] = narrowed<Real>(skewed[k] - corner[k]);
     unskewed<dim>(cell, Scalar(settings.unskew));
   }
@@ -245,7 +246,7 @@ HOST_DEVICE OctaveFactors<dim, Scalar> octaveFactors(const SimplexOctave& octave
   OctaveFactors<dim, Scalar> factors;
   factors.scaledWeight = Scalar(octave.scaledWeight);
   factors.weight = Scalar(octave.weight);
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) factors.slope[k] = Scalar(octave.slope[k]);
   return factors;
 }
@@ -258,7 +259,7 @@ HOST_DEVICE void accumulate(const FieldFactors<Lane<Real>>& factors,
   if (factors.kind == FractalKind::fbm) {
     field.value = fma(noise.value, Real(octave.scaledWeight), field.value);
     if constexpr (kDerivative) {
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         field.derivative[k] = fma(noise.derivative[k], Real(octave.slope[k]), field.derivative[k]);
       }
@@ -269,7 +270,7 @@ SIMPLEX_UNROLL
   contribution(factors.kind, noise.value * factors.amplitude, factors.strength, value, slope);
   field.value = fma(value, Real(octave.weight), field.value);
   if constexpr (kDerivative) {
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       field.derivative[k] =
           fma(noise.derivative[k] * slope, Real(octave.slope[k]), field.derivative[k]);
@@ -280,7 +281,7 @@ SIMPLEX_UNROLL
 template <int dim, class Real>
 HOST_DEVICE void clear(SimplexNoise<dim, Real>& field) {
   field.value = Real(Lane<Real>(0));
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) field.derivative[k] = Real(Lane<Real>(0));
 }
 

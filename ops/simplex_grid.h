@@ -17,16 +17,17 @@ HOST_DEVICE bool formsTermsPerAxis(const SimplexField& field) {
 // The axis that lies contiguously in memory: the last one of more than one point.
 HOST_DEVICE int lineAxis(const SimplexPlace& place) {
   int axis = 0;
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 1; k < kSimplexAxes; ++k) axis = place.shape[k] > 1 ? k : axis;
   return axis;
 }
 
-// The coordinate of point i of an axis. Chosen, not indexed: a kernel's arguments stay in registers.
+// The coordinate of point i of an axis. Chosen, not indexed: a kernel's arguments stay in
+// registers.
 template <class WideReal>
 HOST_DEVICE WideReal gridCoordinate(const SimplexPlace& place, int axis, WideReal i) {
   double origin = place.origin[0], step = place.step[0];
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 1; k < kSimplexAxes; ++k) {
     origin = k == axis ? place.origin[k] : origin;
     step = k == axis ? place.step[k] : step;
@@ -37,7 +38,7 @@ SIMPLEX_UNROLL
 template <int dim>
 HOST_DEVICE void rowIndices(const SimplexPlace& place, int line, int64_t row,
                             int64_t (&indices)[dim]) {
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = dim - 1; k >= 0; --k) {
     if (k == line) {
       indices[k] = 0;
@@ -90,13 +91,13 @@ HOST_DEVICE void rowTerms(const SimplexSettings& settings, const SimplexOctave& 
   using WideReal = Wide<Real>;
   WideReal scaled[dim];
   WideReal sum = WideReal(0.0);
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     scaled[k] = octaveCoordinate(octave, k, x[k]);
     if (k != line) sum = sum + scaled[k];
   }
   const WideReal skew = gridUnits(sum * WideReal(settings.skew));
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     terms[k] = axisTerm<Real>(k == line ? skew : gridUnits(scaled[k]) + skew);
   }
@@ -121,13 +122,13 @@ HOST_DEVICE void gridCorners(const FieldFactors<Lane<Real>>& factors,
   using Scalar = Lane<Real>;
   SimplexCell<dim, Real> cell;
   const Real one = Real(Scalar(1));
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < dim; ++k) {
     const Real fraction = lineFraction[k] + rowFraction[k];
     const auto carry = isAtLeast(fraction, one);
     cell.order[k] = addWhere(carry, fraction, -one);
-    cell.words[k] = addWhere(carry, lineCell[k] + rowCell[k],
-                             wordsOf<Real>(kMultiplied ? axisFactor(k) : 1u));
+    cell.words[k] =
+        addWhere(carry, lineCell[k] + rowCell[k], wordsOf<Real>(kMultiplied ? axisFactor(k) : 1u));
   }
   unskewed<dim>(cell, factors.unskew);
   if (!kMultiplied && settings.tiled) tileWords<dim, Real>(cell.words);

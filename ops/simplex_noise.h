@@ -1,15 +1,16 @@
-// One octave of simplex noise inside a cell: n = A Σ_c max(kernel − |x − c|², 0)⁴ g_c · (x − c) over
-// the dim + 1 corners of the simplex, ∇n = A Σ_c (t⁴ g_c − 8 t³ (g_c · (x − c)) (x − c)). The cell is
-// the unit cube of the lattice i = x + F Σx; the simplex in it is the order of the coordinates.
-// Gustavson 2005, "Simplex noise demystified".
+// One octave of simplex noise inside a cell: n = A Σ_c max(kernel − |x − c|², 0)⁴ g_c · (x − c)
+// over the dim + 1 corners of the simplex, ∇n = A Σ_c (t⁴ g_c − 8 t³ (g_c · (x − c)) (x − c)). The
+// cell is the unit cube of the lattice i = x + F Σx; the simplex in it is the order of the
+// coordinates. Gustavson 2005, "Simplex noise demystified".
 #pragma once
 
 #include "ops/simplex_lanes.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
-// The lattice i = x + F Σx, so x = i − G Σi with G = F / (1 + dim F). With F = 1 / t a step of t along
-// an axis is the lattice vector (1, …, 1 + t, …, 1): such a lattice tiles. In 3D it is the usual one.
+// The lattice i = x + F Σx, so x = i − G Σi with G = F / (1 + dim F). With F = 1 / t a step of t
+// along an axis is the lattice vector (1, …, 1 + t, …, 1): such a lattice tiles. In 3D it is the
+// usual one.
 struct SimplexLattice {
   double skew, unskew;
 };
@@ -23,7 +24,7 @@ HOST_DEVICE constexpr SimplexLattice simplexLattice(bool tiled) {
   if (dim == 1) return {0, 0};
   if (dim == 3 || tiled) return {1.0 / t, 1.0 / (t + dim)};
   if (dim == 2) return {0.36602540378443865, 0.21132486540518713};  // (√3 − 1)/2, (3 − √3)/6
-  return {0.30901699437494745, 0.1381966011250105};                 // (√5 − 1)/4, (5 − √5)/20
+  return {0.30901699437494745, 0.1381966011250105};  // (√5 − 1)/4, (5 − √5)/20
 }
 
 // Where the field is evaluated: the offset from the cell's first corner, numbers whose order is the
@@ -77,15 +78,15 @@ HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
     axes.chosen[1][2] = alsoAtLeast(yBeforeZ, x[0], x[2]);
   } else if constexpr (dim == 4) {
     Mask before[4][4];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int a = 0; a < 4; ++a) {
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int b = a + 1; b < 4; ++b) {
         before[a][b] = isLess(x[b], x[a]);
         before[b][a] = isAtLeast(x[b], x[a]);
       }
     }
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int a = 0; a < 4; ++a) {
       const Mask p = before[a][(a + 1) & 3], q = before[a][(a + 2) & 3], r = before[a][(a + 3) & 3];
       const Mask pAndQ = both(p, q), pOrQ = either(p, q);
@@ -97,9 +98,9 @@ SIMPLEX_UNROLL
   return axes;
 }
 
-// Everything about a point's simplex that its corners' contributions need: their offsets and hashes.
-// `hash.corners(words, axes, hashes)` fills the hashes, `hash.gradient(hashes, corner, g)` makes a
-// gradient of one.
+// Everything about a point's simplex that its corners' contributions need: their offsets and
+// hashes. `hash.corners(words, axes, hashes)` fills the hashes, `hash.gradient(hashes, corner, g)`
+// makes a gradient of one.
 template <int dim, class Real, class Hash>
 struct SimplexCorners {
   Real offset[dim + 1][dim];
@@ -111,11 +112,11 @@ HOST_DEVICE void simplexCorners(const SimplexCell<dim, Real>& cell, const Hash& 
   using Scalar = Lane<Real>;
   const auto axes = cornerAxes<dim>(cell.order);
   hash.template corners<dim>(cell.words, axes, corners.hashes);
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int c = 0; c <= dim; ++c) {
     // Corner c's offset is x + c G where it has not advanced, 1 less where it has.
     const Scalar shift = dim == 1 ? Scalar(0) : Scalar(c) * unskew;
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       const Real x = cell.offset[k];
       corners.offset[c][k] =
@@ -131,23 +132,23 @@ HOST_DEVICE void simplexSum(const SimplexCorners<dim, Real, Hash>& corners, cons
                             Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
   using Scalar = Lane<Real>;
   Real along[dim], across[dim];  // Σ t⁴ g and Σ t³ (g · x) x
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int c = 0; c <= dim; ++c) {
     const Real(&x)[dim] = corners.offset[c];
     Real g[dim];
     Real t = Real(kernel);
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) t = fma(-x[k], x[k], t);
     t = positivePart(t);
     hash.template gradient<dim>(corners.hashes, c, g);
     Real dot = g[0] * x[0];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) dot = fma(g[k], x[k], dot);
     const Real t2 = t * t, t4 = t2 * t2;
     noise.value = c == 0 ? t4 * dot : fma(t4, dot, noise.value);
     if constexpr (kDerivative) {
       const Real slope = t2 * t * dot;
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         along[k] = c == 0 ? t4 * g[k] : fma(t4, g[k], along[k]);
         across[k] = c == 0 ? slope * x[k] : fma(slope, x[k], across[k]);
@@ -155,7 +156,7 @@ SIMPLEX_UNROLL
     }
   }
   if constexpr (kDerivative) {
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       noise.derivative[k] = fma(across[k], Real(Scalar(-8)), along[k]);
     }
@@ -169,8 +170,8 @@ SIMPLEX_UNROLL
 HOST_DEVICE constexpr uint32_t axisFactor(int axis) {
   return axis == 0 ? 0x9e3779b1u : axis == 1 ? 0x85ebca6bu : axis == 2 ? 0xc2b2ae35u : 0x27d4eb2fu;
 }
-// h (h ^ h >> 15): the spectrum over the lattice of the gradients is flat, and so is that of products
-// of neighbouring ones (test/simplex-bits.test.ts).
+// h (h ^ h >> 15): the spectrum over the lattice of the gradients is flat, and so is that of
+// products of neighbouring ones (test/simplex-bits.test.ts).
 template <class Real>
 HOST_DEVICE Word<Real> mixed(Word<Real> h) {
   return h * (h ^ shiftRight(h, 15));
@@ -187,12 +188,12 @@ struct IntegerHash {
   HOST_DEVICE void corners(const Word<Real> (&words)[dim], const Axes& axes,
                            Hashes<dim>& hashes) const {
     Word<Real> next[dim];
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) next[k] = words[k] + wordsOf<Real>(axisFactor(k));
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int c = 0; c <= dim; ++c) {
       Word<Real> word = wordsOf<Real>(0u);
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
                                    wordsOf<Real>(0u - axisFactor(k)));
@@ -203,7 +204,7 @@ SIMPLEX_UNROLL
   template <int dim>
   HOST_DEVICE static void gradientOf(Word<Real> hash, Real (&g)[dim]) {
     const int shifts[] = {0, 3, 6, 10};  // signs and leading mantissas of the axes are apart
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) signedUnit(shiftLeft(hash, shifts[k]), g[k]);
   }
   template <int dim>

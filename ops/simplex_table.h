@@ -13,7 +13,7 @@ constexpr int kSimplexTable = 256;
 HOST_DEVICE uint32_t gradientCode(int x, int y, int z, int w) {
   const int components[] = {x, y, z, w};
   uint32_t code = 0;
-SIMPLEX_UNROLL
+  SIMPLEX_UNROLL
   for (int k = 0; k < 4; ++k) {
     const uint32_t bits = components[k] == 0 ? 0u : components[k] < 0 ? 3u : 1u;
     code |= bits << (30 - 2 * k);
@@ -30,7 +30,7 @@ HOST_DEVICE uint32_t gradientCodeOf(uint32_t h) {
     const int number = int(h % 32u), zero = number / 8;
     int components[4];
     int bit = 2;
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 0; k < 4; ++k) {
       components[k] = k == zero ? 0 : (number >> bit) & 1 ? -1 : 1;
       bit -= k == zero ? 0 : 1;
@@ -70,8 +70,9 @@ struct TableHash {
     Word<Real> words[dim + 1];
   };
   template <int dim>
-  HOST_DEVICE Word<Real> lookUpAll(const Word<Real> (&words)[dim], Word<Real> hash, int from) const {
-SIMPLEX_UNROLL
+  HOST_DEVICE Word<Real> lookUpAll(const Word<Real> (&words)[dim], Word<Real> hash,
+                                   int from) const {
+    SIMPLEX_UNROLL
     for (int k = from; k > 0; --k) hash = lookUp<Real>(tables.numbers, words[k] + hash);
     return lookUp<Real>(tables.codes, words[0] + hash);
   }
@@ -85,10 +86,10 @@ SIMPLEX_UNROLL
     } else {
       const Word<Real> near = lookUp<Real>(tables.numbers, words[dim - 1]);
       const Word<Real> far = lookUp<Real>(tables.numbers, words[dim - 1] + one);
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int c = 0; c <= dim; ++c) {
         Word<Real> stepped[dim];
-SIMPLEX_UNROLL
+        SIMPLEX_UNROLL
         for (int k = 0; k < dim; ++k) {
           stepped[k] = axes.advance(c, k, words[k], words[k] + one, one, wordsOf<Real>(~0u));
         }
@@ -102,7 +103,7 @@ SIMPLEX_UNROLL
     if constexpr (dim == 1) {
       fromFloatBits(code, g[0]);
     } else {
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) signedTwo(shiftLeft(code, 2 * k), g[k]);
     }
   }
@@ -135,7 +136,7 @@ struct TiledHash {
       return TableHash<Real>{tables}.template lookUpAll<dim>(words, wordsOf<Real>(0u), dim - 1);
     }
     Word<Real> hash = words[0] * wordsOf<Real>(axisFactor(0)) + wordsOf<Real>(seeds[0]);
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int k = 1; k < dim; ++k) {
       hash = hash ^ (words[k] * wordsOf<Real>(axisFactor(k)) + wordsOf<Real>(seeds[k]));
     }
@@ -145,10 +146,10 @@ SIMPLEX_UNROLL
   HOST_DEVICE void corners(const Word<Real> (&words)[dim], const Axes& axes,
                            Hashes<dim>& hashes) const {
     const Word<Real> step = wordsOf<Real>(dim == 1 ? 1u : uint32_t(axisTranslation<dim>() + dim));
-SIMPLEX_UNROLL
+    SIMPLEX_UNROLL
     for (int c = 0; c <= dim; ++c) {
       Word<Real> wrapped[dim];
-SIMPLEX_UNROLL
+      SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
         Word<Real> word = dim == 1 ? words[k] : words[k] - wordsOf<Real>(uint32_t(c));
         word = axes.advance(c, k, word, word + step, step, wordsOf<Real>(0u) - step);
