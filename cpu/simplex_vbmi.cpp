@@ -3,7 +3,7 @@
 #if defined(__AVX512F__)
 #pragma GCC target("avx512vbmi")
 #undef ENTRAIN_ISA
-#define ENTRAIN_ISA v4vbmi
+#define ENTRAIN_ISA v4::inline vbmi
 
 #include "cpu/simplex_vbmi.h"
 
