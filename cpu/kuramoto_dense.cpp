@@ -5,7 +5,8 @@
 // gradient of A adds one product of all steps: 2 stages steps batch · 2 N² operations.
 // Measured, 2048 oscillators, 100 steps: 8 batches of RK4 take 505 ms on one core, of which 466 are
 // the floor; the products alone reach 226 of 234 GFLOP/s on two. Beside numba's kernels in the same
-// minute, one core each: 1.3 times as fast there, 1.4 times in the gradient of one batch of Euler.
+// minute, one core each, the machine busy: 1.3 times as fast there, 1.4 to 2 times in the gradient
+// of one batch of Euler.
 #include "ops/kuramoto_dense.h"
 
 #include "cpu/kuramoto_adjoint.h"

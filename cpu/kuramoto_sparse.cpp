@@ -3,9 +3,9 @@
 // Floor: one line of L2 an edge where all pairs fit there (32 bytes a cycle: 2 cycles, 0.27 ns on
 // two Zen 4 cores at 3.66 GHz), and 8 bytes of index and weight from L3.
 // Measured on a machine busy with other work, 10^5 oscillators of degree 16, one batch, one core:
-// 1.1 ns an edge, 1.6 times as fast as numba's kernel in the same minute; 0.42 ns an edge and batch
-// with 8 batches. Random degrees cost half as much again. The backward takes twice a step's time,
-// thrice with the gradient of the weights.
+// 1.1 ns an edge, 1.4 to 1.6 times as fast as numba's kernel in the same minute; 0.42 ns an edge
+// and batch with 8 batches. Random degrees cost half as much again. The backward takes twice a
+// step's time, thrice with the gradient of the weights.
 #include "ops/kuramoto_sparse.h"
 
 #include "cpu/kuramoto_adjoint.h"
