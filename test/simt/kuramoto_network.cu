@@ -14,7 +14,7 @@ namespace {
 template <class Real>
 constexpr double kBound = std::is_same_v<Real, double> ? 1e-9 : 2e-5;
 template <class Real>
-constexpr double kGradientBound = std::is_same_v<Real, double> ? 1e-7 : 3e-4;
+constexpr double kGradientBound = std::is_same_v<Real, double> ? 1e-6 : 3e-4;
 
 // A graph of which a reference knows the matrix.
 struct Rows {
