@@ -9,6 +9,7 @@ import {
   type FrequencyDistribution,
   Graph,
   KuramotoBank,
+  lyapunovExponent,
   orderParameter,
   ring,
   type Simulation,
@@ -67,6 +68,21 @@ test('distributions have their quantiles, whatever the sampling', () => {
 })
 
 onEveryDevice('KuramotoBank', (device) => {
+  test('its system goes to the functions that take a whole one', async () => {
+    using bank = new KuramotoBank({
+      ...{ device, oscillators: 5, naturalFrequencies: 0, coupling: 1.5, dtype: 'float64' },
+      phases: new Float64Array(5).fill(1),
+    })
+    const options = { dt: 0.05, steps: 24, interval: 4, transient: 60 }
+    const { exponent } = await lyapunovExponent({
+      ...bank.system(),
+      phases: bank.phases(),
+      ...options,
+    })
+    // −K N / (N − 1), up to the error of a step.
+    assertClose(exponent, [(-1.5 * 5) / 4], 1e-3, 'exponent of synchrony')
+  })
+
   const small = { oscillators: 24, coupling: 1.5, device, seed: 3 } as const
   const normal = { distribution: 'normal', centre: 1, width: 0.5 } as const
 

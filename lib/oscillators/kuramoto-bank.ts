@@ -27,6 +27,7 @@ import type {
   Simulation,
   StepOptions,
 } from './kuramoto-bank-options.js'
+import type { KuramotoSystem } from './kuramoto-system.js'
 import { LearnedAdjacency } from './learned-adjacency.js'
 import { PhaseState } from './phase-state.js'
 
@@ -202,17 +203,17 @@ export class KuramotoBank implements Disposable {
     return this.#adjacency?.matrix(this.#adjacencyDtype) ?? null
   }
 
-  #call(
-    options: ForwardOptions & { start?: { state: Tensor } | { phases: Tensor } },
-  ): KuramotoResult {
-    const { graph, normalisation, seed } = this
+  /**
+   * The bank's parameters as functions of a whole system take them, on the tape:
+   *
+   *     await lyapunovExponent({ ...bank.system(), phases: bank.phases(), dt: 0.01, steps: 10_000 })
+   */
+  system(): Omit<KuramotoSystem, 'drive' | 'driveKind' | 'method' | 'dt'> {
+    this.#state.assertAlive()
+    const { graph, normalisation } = this
     const { naturalFrequencies, coupling, sign, frustration, weight } = this.#system
-    const { start, advance: _, ...rest } = options
     const adjacency = this.adjacency()
-    return kuramoto({
-      ...rest,
-      phases: null,
-      ...start,
+    return {
       naturalFrequencies,
       coupling,
       precision: this.#precision,
@@ -222,7 +223,19 @@ export class KuramotoBank implements Disposable {
       adjacency,
       graph: adjacency ? null : graph,
       normalisation,
-      seed,
+    }
+  }
+
+  #call(
+    options: ForwardOptions & { start?: { state: Tensor } | { phases: Tensor } },
+  ): KuramotoResult {
+    const { start, advance: _, ...rest } = options
+    return kuramoto({
+      ...rest,
+      phases: null,
+      ...start,
+      ...this.system(),
+      seed: this.seed,
       stream: kNoiseStream,
       firstStep: this.#state.step,
     })
