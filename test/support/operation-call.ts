@@ -19,6 +19,8 @@ export interface PreparedCall {
   readonly tensors: ReadonlyMap<string, Tensor>
   /** Names of the tensors that the operation writes. */
   readonly outputs: readonly string[]
+  /** Names of those that hold fixed-point phases. */
+  readonly phases: ReadonlySet<string>
   /** Queues the operation with some arguments replaced. */
   run(changed?: Readonly<Record<string, Argument>>): void
 }
@@ -35,11 +37,13 @@ export function prepareCall(
   const given = row.call(scale)
   const values: Record<string, Argument> = {}
   const tensors = new Map<string, Tensor>()
+  const phases = new Set<string>()
   for (const [index, { name: field }] of signature.fields.entries()) {
     const wanted = given[field]
     if (wanted === undefined) throw new Error(`the row of ${name} lacks ${field}`)
     if (typeof wanted === 'object' && wanted !== null) {
       const made = makeTensor(wanted, real, on, index)
+      if (wanted.type === 'phase') phases.add(field)
       tensors.set(field, made)
       values[field] = made
     } else {
@@ -54,6 +58,7 @@ export function prepareCall(
     values,
     tensors,
     outputs,
+    phases,
     run: (changed = {}) => call(name, { ...values, ...changed }),
   }
 }

@@ -16,6 +16,15 @@ export interface WrittenTensor {
   readonly head: readonly number[]
 }
 
+/** The first numbers of a tensor; two words of a phase beside float64 are one number. */
+async function numbersOf(tensor: Tensor, isPhase: boolean, dtype: FloatDtype): Promise<number[]> {
+  const head = [...(await tensor.data()).subarray(0, 256)]
+  if (!isPhase || dtype !== 'float64') return head
+  return head.flatMap((word, i) =>
+    i % 2 === 1 ? [word * 2 ** 32 + ((head[i - 1] as number) >>> 0)] : [],
+  )
+}
+
 const [, , device = 'cpu', scale = '1'] = process.argv
 for (const { name, dtypes } of signatures()) {
   if (!operationTable[name]) continue
@@ -32,7 +41,7 @@ for (const { name, dtypes } of signatures()) {
       const hash = createHash('sha256')
         .update(await tensor.bytes())
         .digest('hex')
-      const head = Number(scale) > 100 ? [] : [...(await tensor.data()).subarray(0, 256)]
+      const head = Number(scale) > 100 ? [] : await numbersOf(tensor, call.phases.has(field), dtype)
       const line: WrittenTensor = { operation: name, dtype, field, hash, head }
       process.stdout.write(`${JSON.stringify(line)}\n`)
     }
