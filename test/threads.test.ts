@@ -23,6 +23,7 @@ import { relativeError } from './support/compare.js'
 import { devices, emulated, onEveryDevice } from './support/devices.js'
 import { tolerances } from './support/golden-run.js'
 import type { WrittenTensor } from './support/operation-outputs.js'
+import { operationTable } from './support/operation-table.js'
 import { projectRoot } from './support/project.js'
 import { type Task, trainingHash } from './support/training.js'
 
@@ -192,11 +193,16 @@ describe('bits', () => {
   }, async () => {
     const cpu = await outputs('cpu', {}, 3)
     const other = await outputs(gpu as string, {}, 3)
+    const apart: string[] = []
     for (const [i, { operation, dtype, field, head }] of cpu.entries()) {
+      if (operationTable[operation]?.isUnrelated) continue
       const error = relativeError(other[i]?.head ?? [], head)
-      const bound = tolerances[dtype as FloatDtype].gradient
-      assert.ok(error <= bound, `${operation} ${dtype} ${field}: ${error} > ${bound}`)
+      // The length of an adaptive step follows from a difference of close numbers.
+      const slack = field === 'stepTimes' ? 100 : 1
+      const bound = slack * tolerances[dtype as FloatDtype].gradient
+      if (!(error <= bound)) apart.push(`${operation} ${dtype} ${field}: ${error} > ${bound}`)
     }
+    assert.deepEqual(apart, [])
   })
 })
 

@@ -90,6 +90,7 @@ export const kuramotoRows: Readonly<Record<string, Row>> = {
   kuramotoDenseBackward: {
     call: (scale) => kuramotoNetwork(scale, true, dense(true)),
     values: kuramotoValues,
+    isUnrelated: true,
     unbounded: ['firstStep'],
   },
   kuramotoDenseForward: {
@@ -100,6 +101,7 @@ export const kuramotoRows: Readonly<Record<string, Row>> = {
   kuramotoGlobalBackward: {
     call: (scale) => kuramotoGlobal(scale, true),
     values: kuramotoValues,
+    isUnrelated: true,
     unbounded: ['firstStep'],
   },
   kuramotoGlobalForward: {
@@ -110,6 +112,7 @@ export const kuramotoRows: Readonly<Record<string, Row>> = {
   kuramotoSparseBackward: {
     call: (scale) => kuramotoNetwork(scale, true, ring(true)),
     values: [...kuramotoValues, 'neighbours'],
+    isUnrelated: true,
     unbounded: ['firstStep'],
   },
   kuramotoSparseForward: {

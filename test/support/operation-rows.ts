@@ -26,6 +26,11 @@ export interface Row {
   readonly anyLength?: readonly string[]
   /** Integers that are values, not sizes: out of range they are ERR_VALUE. */
   readonly values?: readonly string[]
+  /**
+   * The numbers of a trajectory that a run would leave are drawn one by one here, so that back ends that
+   * read different ones of them differ; the golden files compare those.
+   */
+  readonly isUnrelated?: boolean
   /** Integers of which the largest are valid too. */
   readonly unbounded?: readonly string[]
 }
