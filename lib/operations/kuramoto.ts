@@ -16,7 +16,8 @@ import {
 
 export type { KuramotoDriveKind, KuramotoMethod, KuramotoNormalisation } from './kuramoto-call.js'
 
-const systemFields = [
+/** What every run and its backward read, in the order of the structs. @internal */
+export const systemFields = [
   'naturalFrequencies',
   'coupling',
   'precision',
@@ -38,7 +39,8 @@ const systemFields = [
   'timeStep',
   'diffusion',
 ] as const
-const runFields = [
+/** Where a run starts and what it writes. @internal */
+export const runFields = [
   'phases',
   'state',
   'finalPhases',
@@ -50,7 +52,8 @@ const runFields = [
   'checkpoints',
   'pulls',
 ] as const
-const gradientFields = [
+/** What comes back, and where gradients go. @internal */
+export const gradientFields = [
   'gradPhases',
   'gradRecordR',
   'gradRecordPhases',

@@ -1,54 +1,8 @@
 // Calls kuramotoGlobalForward and kuramotoGlobalBackward with plain arrays.
 import { type DeviceName, type FloatDtype, type Tensor, tensor } from '../../lib/index.js'
 import { type Argument, operation } from '../../lib/native.js'
+import { gradientFields, runFields, systemFields } from '../../lib/operations/kuramoto.js'
 
-const systemFields = [
-  'naturalFrequencies',
-  'coupling',
-  'precision',
-  'sign',
-  'frustration',
-  'drive',
-  'batch',
-  'oscillators',
-  'steps',
-  'stages',
-  'firstStep',
-  'driveKind',
-  'normalisation',
-  'recordEvery',
-  'checkpointEvery',
-  'seedLow',
-  'seedHigh',
-  'stream',
-  'timeStep',
-  'diffusion',
-] as const
-const runFields = [
-  'phases',
-  'state',
-  'finalPhases',
-  'finalState',
-  'winding',
-  'recordR',
-  'recordPsi',
-  'recordPhases',
-  'checkpoints',
-  'pulls',
-] as const
-const gradientFields = [
-  'gradPhases',
-  'gradRecordR',
-  'gradRecordPhases',
-  'checkpoints',
-  'pulls',
-  'gradInitial',
-  'gradNaturalFrequencies',
-  'gradCoupling',
-  'gradPrecision',
-  'gradFrustration',
-  'gradDrive',
-] as const
 const bankFields = ['bankStart', 'timeSteps'] as const
 const forward = operation('kuramotoGlobalForward', [
   ...systemFields,
