@@ -15,6 +15,10 @@ enum class FaultRule : int32_t {
   magnitudeRange,
   bankOrder,
   rateRange,
+  receiverRange,
+  waveFinite,
+  softeningRange,
+  structureFinite,
 };
 
 struct Fault {

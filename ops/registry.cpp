@@ -115,6 +115,18 @@ std::string describe(const Fault& fault) {
     case FaultRule::rateRange:
       rule = "naturalFrequencies and drive must be finite numbers";
       break;
+    case FaultRule::receiverRange:
+      rule = "targets must be nodes in [0, N)";
+      break;
+    case FaultRule::waveFinite:
+      rule = "positions, amplitudes, frequencies, wavenumber and times must be finite numbers";
+      break;
+    case FaultRule::softeningRange:
+      rule = "softening must be a finite number above 0";
+      break;
+    case FaultRule::structureFinite:
+      rule = "windings and torsion must be numbers";
+      break;
   }
   char text[200];
   std::snprintf(text, sizeof text, "%s: %s, got %g at element %lld", operationName(fault.operation),
