@@ -65,9 +65,10 @@ template <class Real>
 struct WaveFieldForward : WaveFieldInputs<Real> {
   static constexpr const char* name = "waveFieldForward";
   using Types = FullFloatTypes;
-  View<Real> field;      // (M, 2, S), written: Re F, Im F
-  bool propagator;       // all times as one matrix product of the propagator and the sources
-  bool bfloat16Factors;  // of that product, beside float32; sums stay float32
+  View<Real> field;       // (M, 2, S), written: Re F, Im F
+  bool propagator;        // all times as one matrix product of the propagator and the sources
+  bool bfloat16Factors;   // of that product, beside float32; sums stay float32
+  bool float16Distances;  // |x_i − x_j| is rounded to float16, without propagator, beside float32
 
   template <class Visitor>
   void fields(Visitor& visit) {
@@ -75,6 +76,7 @@ struct WaveFieldForward : WaveFieldInputs<Real> {
     visit("field", field);
     visit("propagator", propagator);
     visit("bfloat16Factors", bfloat16Factors);
+    visit("float16Distances", float16Distances);
   }
   void validate() const {
     const Check check(name);
@@ -83,6 +85,8 @@ struct WaveFieldForward : WaveFieldInputs<Real> {
                 {{"samples", this->samples}, {"planes", 2}, {"receivers", this->receivers}});
     check.rule(!bfloat16Factors || (propagator && kIsSingle<Real>), "bfloat16Factors",
                "false unless propagator is true and numbers are float32", bfloat16Factors);
+    check.rule(!float16Distances || (!propagator && kIsSingle<Real>), "float16Distances",
+               "false unless propagator is false and numbers are float32", float16Distances);
   }
 };
 
