@@ -148,6 +148,21 @@ export {
   softmaxCrossEntropy,
 } from './operations/softmax-cross-entropy.js'
 export { timeSlice } from './operations/time-slice.js'
+export {
+  type WaveFieldGradientOptions,
+  type WaveFieldOptions,
+  type WaveGradients,
+  type WaveParameter,
+  type WaveSystem,
+  waveField,
+  waveFieldWithGradients,
+} from './operations/wave-field.js'
+export {
+  type WaveReceiveOptions,
+  type WaveSourcesOptions,
+  waveReceive,
+  waveSources,
+} from './operations/wave-sources.js'
 export { Adam, type AdamOptions, AdamW } from './optim/adamw.js'
 export { Optimizer, type OptimizerOptions } from './optim/optimizer.js'
 export * from './optim/schedule.js'
