@@ -94,6 +94,11 @@ export {
   type MatrixProductOptions,
   matrixProduct,
 } from './operations/matrix-product.js'
+export {
+  type MobiusLatticeOptions,
+  mobiusLattice,
+  mobiusRanges,
+} from './operations/mobius-lattice.js'
 export { Modules, moduleOrder } from './operations/module-order.js'
 export { normalize } from './operations/normalize.js'
 export {
@@ -220,3 +225,12 @@ export {
   saveCheckpoint,
 } from './train/checkpoint.js'
 export { type MetricsRecord, MetricsWriter } from './train/metrics.js'
+export { MobiusSphere } from './waves/mobius-sphere.js'
+export type {
+  EvolveOptions,
+  MobiusSphereOptions,
+  MobiusSphereSettings,
+  MobiusWishes,
+  SphereCheckpoint,
+  SphereReport,
+} from './waves/mobius-sphere-options.js'

@@ -27,8 +27,11 @@ struct SpherePoint {
 template <class Wide>
 HOST_DEVICE SpherePoint<Wide> mobiusPoint(Wide node, int64_t nodes, double windings, double torsion,
                                           double radius) {
-  const Wide along = node / Wide(double(nodes));                              // u in turns
-  const Wide polar = fma(Wide(0.5), circleOfTurns(along).cosine, Wide(0.5));  // ϑ in turns, [0, 1]
+  const Wide along = node / Wide(double(nodes));  // u in turns
+  // (1 + cos u)/2 in turns, by the half angle: exactly 1 at node 0 and exactly 0 at node n/2.
+  const Circle<Wide> half = circleOfTurns(along * Wide(0.5));
+  const Wide square = half.cosine * half.cosine;
+  const Wide polar = select(less(square, Wide(0.5)), square, fma(-half.sine, half.sine, Wide(1.0)));
   const Wide azimuth = fma(Wide(windings), along, fma(Wide(torsion), polar, along * Wide(0.5)));
   const Circle<Wide> latitude = circleOfTurns(polar), longitude = circleOfTurns(azimuth);
   const Wide across = latitude.sine * Wide(radius);

@@ -21,57 +21,27 @@ export interface SphereNodesOptions {
   readonly device: Device
 }
 
-/** @internal */
-export class SphereNodes implements Disposable {
-  /** (3, n). */
+/** The tensors of n nodes. @internal */
+export interface NodeTensors {
+  /** x (3, n). */
   readonly positions: Tensor
-  /** (n) each. */
+  /** A, ω and φ (n). */
   readonly amplitudes: Tensor
   readonly frequencies: Tensor
   readonly phases: Tensor
-  /** (2, n): Re F, Im F. */
+  /** F (2, n): Re F, Im F. */
   readonly field: Tensor
+}
+
+/** @internal */
+export class SphereNodes implements Disposable {
+  readonly tensors: NodeTensors
   readonly #options: SphereNodesOptions
 
   /** Positions are left to the lattice; the field is 0. With `before` its nodes stay as they are. */
   constructor(options: SphereNodesOptions, before: SphereNodes | null = null) {
-    const { nodes, seed, dtype, device } = options
     this.#options = options
-    const made = noGrad(() =>
-      scope((all) => {
-        const empty = (): Tensor => Tensor.empty([nodes], dtype, device)
-        const drawn = {
-          amplitudes: fill(empty(), kAmplitude),
-          frequencies: randomNormal(empty(), {
-            seed,
-            stream: RandomStream.sphereFrequencies,
-            ...kFrequency,
-          }),
-          phases: randomUniform(empty(), {
-            seed,
-            stream: RandomStream.spherePhases,
-            high: 2 * Math.PI,
-          }),
-        }
-        const kept = {
-          amplitudes: withFirst(drawn.amplitudes, before?.amplitudes),
-          frequencies: withFirst(drawn.frequencies, before?.frequencies),
-          phases: withFirst(drawn.phases, before?.phases),
-          positions: Tensor.empty([3, nodes], dtype, device),
-          field: zeros([2, nodes], { dtype, device }),
-        }
-        for (const kind of Object.values(kept)) {
-          all.delete(kind)
-          own(kind)
-        }
-        return kept
-      }),
-    )
-    this.positions = made.positions
-    this.amplitudes = made.amplitudes
-    this.frequencies = made.frequencies
-    this.phases = made.phases
-    this.field = made.field
+    this.tensors = noGrad(() => scope(() => makeTensors(options, before?.tensors)))
   }
 
   get nodes(): number {
@@ -84,20 +54,32 @@ export class SphereNodes implements Disposable {
   }
 
   dispose(): void {
-    for (const kind of [
-      this.positions,
-      this.amplitudes,
-      this.frequencies,
-      this.phases,
-      this.field,
-    ]) {
-      kind.dispose()
-    }
+    for (const tensor of Object.values(this.tensors)) tensor.dispose()
   }
 
   [Symbol.dispose](): void {
     this.dispose()
   }
+}
+
+function makeTensors(
+  { nodes, seed, dtype, device }: SphereNodesOptions,
+  before: NodeTensors | undefined,
+): NodeTensors {
+  const empty = (): Tensor => Tensor.empty([nodes], dtype, device)
+  const { sphereFrequencies, spherePhases } = RandomStream
+  const amplitudes = fill(empty(), kAmplitude)
+  const frequencies = randomNormal(empty(), { seed, stream: sphereFrequencies, ...kFrequency })
+  const phases = randomUniform(empty(), { seed, stream: spherePhases, high: 2 * Math.PI })
+  const made = {
+    positions: Tensor.empty([3, nodes], dtype, device),
+    amplitudes: withFirst(amplitudes, before?.amplitudes),
+    frequencies: withFirst(frequencies, before?.frequencies),
+    phases: withFirst(phases, before?.phases),
+    field: zeros([2, nodes], { dtype, device }),
+  }
+  for (const tensor of Object.values(made)) own(tensor)
+  return made
 }
 
 /** `numbers` with its first ones, as far as they go, from `first`. */
@@ -110,7 +92,7 @@ function withFirst(numbers: Tensor, first: Tensor | undefined): Tensor {
     return timeSlice({ input: steps(first), begin: 0, count: time }).reshape([time])
   }
   const rest = timeSlice({ input: steps(numbers), begin, count: time - begin })
-  // Zeros elsewhere: the sum changes no bit of either part.
+  // Each part has zeros where the other stands: the sum changes no number.
   return add(
     padTime({ input: steps(first), begin: 0, time }),
     padTime({ input: rest, begin, time }),
