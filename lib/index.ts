@@ -94,6 +94,11 @@ export {
   type MatrixProductOptions,
   matrixProduct,
 } from './operations/matrix-product.js'
+export {
+  type MobiusLatticeOptions,
+  mobiusLattice,
+  mobiusRanges,
+} from './operations/mobius-lattice.js'
 export { Modules, moduleOrder } from './operations/module-order.js'
 export { normalize } from './operations/normalize.js'
 export {
@@ -148,6 +153,21 @@ export {
   softmaxCrossEntropy,
 } from './operations/softmax-cross-entropy.js'
 export { timeSlice } from './operations/time-slice.js'
+export {
+  type WaveFieldGradientOptions,
+  type WaveFieldOptions,
+  type WaveGradients,
+  type WaveParameter,
+  type WaveSystem,
+  waveField,
+  waveFieldWithGradients,
+} from './operations/wave-field.js'
+export {
+  type WaveReceiveOptions,
+  type WaveSourcesOptions,
+  waveReceive,
+  waveSources,
+} from './operations/wave-sources.js'
 export { Adam, type AdamOptions, AdamW } from './optim/adamw.js'
 export { Optimizer, type OptimizerOptions } from './optim/optimizer.js'
 export * from './optim/schedule.js'
@@ -205,3 +225,12 @@ export {
   saveCheckpoint,
 } from './train/checkpoint.js'
 export { type MetricsRecord, MetricsWriter } from './train/metrics.js'
+export { MobiusSphere } from './waves/mobius-sphere.js'
+export type {
+  EvolveOptions,
+  MobiusSphereOptions,
+  MobiusSphereSettings,
+  MobiusWishes,
+  SphereCheckpoint,
+  SphereReport,
+} from './waves/mobius-sphere-options.js'

@@ -22,6 +22,7 @@
 #include "ops/local_order.h"
 #include "ops/lyapunov.h"
 #include "ops/matrix_product.h"
+#include "ops/mobius_sphere.h"
 #include "ops/module_order.h"
 #include "ops/normalize.h"
 #include "ops/operation.h"
@@ -66,6 +67,7 @@ using Operations = OperationList<
     LocalOrder,
     LyapunovRenormalise,
     MatrixProduct,
+    MobiusStructure, MobiusLattice,
     ModuleOrderForward, ModuleOrderBackward,
     NormalizeForward, NormalizeBackward,
     OrderParameterForward, OrderParameterBackward,
@@ -81,6 +83,7 @@ using Operations = OperationList<
     SiluForward, SiluBackward,
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
+    SphereAction, SphereScatter, SphereState, SphereVortices,
     TimeSliceForward, TimeSliceBackward,
     WideMatrixProduct>;
 // clang-format on

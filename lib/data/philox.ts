@@ -66,6 +66,8 @@ export const RandomStream = {
   initialisation: 4,
   topology: 5,
   permutation: 32,
+  spherePhases: 64,
+  sphereFrequencies: 65,
   /** One stream for each octave from here on. */
   gaussianOctaves: 4096,
 } as const
