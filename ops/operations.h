@@ -1,6 +1,7 @@
 // THE list of operations, the only place where one is registered. Its order numbers them.
 #pragma once
 
+#include "ops/activations.h"
 #include "ops/adamw.h"
 #include "ops/arithmetic.h"
 #include "ops/block_diagonal.h"
@@ -20,6 +21,7 @@
 #include "ops/kuramoto_velocity.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
+#include "ops/lstm.h"
 #include "ops/lyapunov.h"
 #include "ops/matrix_product.h"
 #include "ops/module_order.h"
@@ -31,6 +33,7 @@
 #include "ops/phase_drive.h"
 #include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
+#include "ops/policy_gradient.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -45,6 +48,7 @@ namespace entrain::inline ENTRAIN_ISA {
 using Operations = OperationList<
     AdamW,
     Add, Scale, Fill,
+    Advantages,
     Affine,
     BlockDiagonalForward, BlockDiagonalBackward,
     CastToFloat64, CastToFloat32, CastToBfloat16, CastToFloat16,
@@ -57,6 +61,7 @@ using Operations = OperationList<
     EigenstateScanForward, EigenstateScanBackward,
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
+    GaussianAction,
     GradientNormPart, GradientNorm,
     KuramotoDenseForward, KuramotoDenseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
@@ -64,6 +69,7 @@ using Operations = OperationList<
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
     LocalOrder,
+    LstmForward, LstmBackward,
     LyapunovRenormalise,
     MatrixProduct,
     ModuleOrderForward, ModuleOrderBackward,
@@ -74,13 +80,17 @@ using Operations = OperationList<
     PhaseDriveForward, PhaseDriveBackward,
     PhasePrecision,
     PhaseStackForward, PhaseStackBackward,
+    PolicyGradientForward, PolicyGradientBackward,
     RandomUniform, RandomNormal,
+    ReluForward, ReluBackward,
     ScaledMagnitudeForward, ScaledMagnitudeBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
+    SigmoidForward, SigmoidBackward,
     SiluForward, SiluBackward,
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
+    TanhForward, TanhBackward,
     TimeSliceForward, TimeSliceBackward,
     WideMatrixProduct>;
 // clang-format on
