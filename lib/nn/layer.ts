@@ -14,7 +14,7 @@ export interface LayerOptions {
   dtype?: 'float32' | 'float64'
 }
 
-/** Where a layer's parameters are when they belong to a model. @internal */
+/** Where a layer's parameters are when they belong to a model. */
 export interface LayerPlace {
   readonly parameters: Parameters
   /** What their names begin with: `actor.0` */
