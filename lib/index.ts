@@ -41,6 +41,9 @@ export {
 } from './models/temporal-eigenstate-network.js'
 export type { Machine, MemoryStatistics } from './native.js'
 export { decayOfTimeConstant, type Initialisation } from './nn/initialisation.js'
+export type { LayerOptions, LayerPlace } from './nn/layer.js'
+export { Linear, type LinearLayerOptions } from './nn/linear.js'
+export { Lstm, type LstmOptions, type LstmState } from './nn/lstm.js'
 export type { FieldCacheStatistics } from './noise/field-cache.js'
 export type { FractalOptions } from './noise/fractal.js'
 export { permutationTable, referenceTable } from './noise/permutation.js'
@@ -57,6 +60,7 @@ export {
   type SimplexNoiseOptions,
   type SimplexVariant,
 } from './noise/simplex-noise.js'
+export { relu, sigmoid, tanh } from './operations/activations.js'
 export { add } from './operations/add.js'
 export { affine } from './operations/affine.js'
 export { type BlockDiagonalOptions, blockDiagonal } from './operations/block-diagonal.js'
@@ -88,6 +92,7 @@ export {
 export { type KuramotoVelocityOptions, kuramotoVelocity } from './operations/kuramoto-velocity.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
 export { type LocalOrderOptions, localOrder } from './operations/local-order.js'
+export { type LstmLayerOptions, type LstmLayerResult, lstmLayer } from './operations/lstm.js'
 export {
   type LinearOptions,
   linear,
@@ -134,6 +139,14 @@ export type {
 } from './operations/oscillators.js'
 export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
 export { phaseLocking } from './operations/phase-locking.js'
+export {
+  type AdvantagesOptions,
+  advantages,
+  type GaussianActionOptions,
+  gaussianAction,
+  type PolicyGradientLossOptions,
+  policyGradientLoss,
+} from './operations/policy-gradient.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'

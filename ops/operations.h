@@ -1,6 +1,7 @@
 // THE list of operations, the only place where one is registered. Its order numbers them.
 #pragma once
 
+#include "ops/activations.h"
 #include "ops/adamw.h"
 #include "ops/arithmetic.h"
 #include "ops/block_diagonal.h"
@@ -20,6 +21,7 @@
 #include "ops/kuramoto_velocity.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
+#include "ops/lstm.h"
 #include "ops/lyapunov.h"
 #include "ops/matrix_product.h"
 #include "ops/mobius_sphere.h"
@@ -32,6 +34,7 @@
 #include "ops/phase_drive.h"
 #include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
+#include "ops/policy_gradient.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -46,6 +49,7 @@ namespace entrain::inline ENTRAIN_ISA {
 using Operations = OperationList<
     AdamW,
     Add, Scale, Fill,
+    Advantages,
     Affine,
     BlockDiagonalForward, BlockDiagonalBackward,
     CastToFloat64, CastToFloat32, CastToBfloat16, CastToFloat16,
@@ -58,6 +62,7 @@ using Operations = OperationList<
     EigenstateScanForward, EigenstateScanBackward,
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
+    GaussianAction,
     GradientNormPart, GradientNorm,
     KuramotoDenseForward, KuramotoDenseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
@@ -65,6 +70,7 @@ using Operations = OperationList<
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
     LocalOrder,
+    LstmForward, LstmBackward,
     LyapunovRenormalise,
     MatrixProduct,
     MobiusStructure, MobiusLattice,
@@ -76,14 +82,18 @@ using Operations = OperationList<
     PhaseDriveForward, PhaseDriveBackward,
     PhasePrecision,
     PhaseStackForward, PhaseStackBackward,
+    PolicyGradientForward, PolicyGradientBackward,
     RandomUniform, RandomNormal,
+    ReluForward, ReluBackward,
     ScaledMagnitudeForward, ScaledMagnitudeBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
+    SigmoidForward, SigmoidBackward,
     SiluForward, SiluBackward,
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     SphereAction, SphereScatter, SphereState, SphereVortices,
+    TanhForward, TanhBackward,
     TimeSliceForward, TimeSliceBackward,
     WideMatrixProduct>;
 // clang-format on

@@ -1,6 +1,7 @@
 // A valid call of every native operation. The boundary, thread and registry tests walk over these rows,
 // so an operation without one is untested and the registry test says so.
 import type { FloatDtype } from '../../lib/index.js'
+import { agentRows } from './agent-rows.js'
 import { diagnosticRows } from './diagnostic-rows.js'
 import { kuramotoRows } from './kuramoto-rows.js'
 import { noiseRows } from './noise-rows.js'
@@ -359,6 +360,7 @@ export const operationTable: Readonly<Record<string, Row>> = {
       time: 5 * scale,
     }),
   },
+  ...agentRows,
   ...kuramotoRows,
   ...diagnosticRows,
   ...oscillatorRows,
