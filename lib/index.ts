@@ -1,5 +1,25 @@
 // The public interface of entrain.
 export { noGrad } from './context.js'
+export { ControlLoop } from './control/control-loop.js'
+export {
+  type ControlLoopOptions,
+  type ControlMetrics,
+  type ControlProgress,
+  type ControlRun,
+  type ControlRunOptions,
+  type ControlSettings,
+  type SteerableHead,
+  steerableHeads,
+} from './control/control-options.js'
+export {
+  type AgentMemory,
+  type AgentPass,
+  SphereAgent,
+  type SphereAgentOptions,
+  type StructureHead,
+  structureHeads,
+  structureRanges,
+} from './control/sphere-agent.js'
 export * from './data/safetensors.js'
 export * from './data/text.js'
 export { Device, type DeviceName, device, machine } from './device.js'

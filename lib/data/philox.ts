@@ -70,6 +70,8 @@ export const RandomStream = {
   sphereFrequencies: 65,
   /** One stream for each octave from here on. */
   gaussianOctaves: 4096,
+  /** Two streams for each cycle of a control loop from here on. */
+  exploration: 2 ** 31,
 } as const
 
 /**

@@ -105,12 +105,24 @@ export class TensorFile {
     return this.fail(`${name} must be an integer of at least 0, got ${String(value)}`)
   }
 
+  /** Fails unless there is a tensor of this name with the dtype and shape of another. */
+  check(name: string, { dtype, shape }: Tensor): SafetensorsEntry {
+    const entry = this.#tensors.get(name) ?? this.fail(`tensor ${name} must be there, got none`)
+    const same = entry.dtype === fileDtypes[dtype] && entry.shape.join() === shape.join()
+    if (same) return entry
+    const got = `${entry.dtype} [${entry.shape}]`
+    return this.fail(`tensor ${name} must be ${fileDtypes[dtype]} [${shape}], got ${got}`)
+  }
+
   /** Overwrites a tensor with the one of this name. */
   fill(name: string, tensor: Tensor): void {
-    const { dtype, shape, bytes } =
-      this.#tensors.get(name) ?? this.fail(`tensor ${name} must be there, got none`)
-    const same = dtype === fileDtypes[tensor.dtype] && shape.join() === tensor.shape.join()
-    if (!same) this.fail(`tensor ${name} must be ${tensor}, got ${dtype} [${shape}]`)
+    const { bytes } = this.check(name, tensor)
     if (bytes.length > 0) tensor.setBytes(bytes)
+  }
+
+  /** The tensors whose names begin so, by the rest of their names. */
+  entries(prefix: string): Map<string, SafetensorsEntry> {
+    const chosen = [...this.#tensors].filter(([name]) => name.startsWith(prefix))
+    return new Map(chosen.map(([name, entry]) => [name.slice(prefix.length), entry]))
   }
 }
