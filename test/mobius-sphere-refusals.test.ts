@@ -103,6 +103,7 @@ onEveryDevice('Möbius sphere, refusals', (device) => {
     for (const name of ['time', 'windings', 'torsion', 'uvhlN']) {
       for (const value of notNumbers) refusesEvolve(name, 'ERR_VALUE', value)
     }
+    for (const value of [null, 3, 'wide']) refusesEvolve('structure', 'ERR_VALUE', value)
     for (const [values, code] of nodeCounts) {
       for (const value of values) {
         refusesEvolve('nodes', code, value)
