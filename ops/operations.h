@@ -39,6 +39,7 @@
 #include "ops/simplex.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
+#include "ops/wave_field.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -85,6 +86,7 @@ using Operations = OperationList<
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     SphereAction, SphereScatter, SphereState, SphereVortices,
     TimeSliceForward, TimeSliceBackward,
+    WaveFieldForward,
     WideMatrixProduct>;
 // clang-format on
 
