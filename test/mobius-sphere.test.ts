@@ -334,6 +334,20 @@ onEveryDevice('Möbius sphere', (device) => {
     assert.equal(await sphere.reward.item(), reward)
   })
 
+  test('vortices of many nodes are counted exactly, too', async () => {
+    const nodes = 10_007
+    for (const exactVortices of [true, false]) {
+      using sphere = new MobiusSphere({ nodes, skipInterval: 2, exactVortices, device })
+      // |F| = √2 (i mod 7) / 10.
+      sphere.field.set(Float32Array.from({ length: 2 * nodes }, (_, i) => ((i % nodes) % 7) / 10))
+      sphere.evolve({ time: 0 })
+      const stride = exactVortices ? 1 : 20
+      let found = 0
+      for (let i = 0; i < nodes; i += stride) found += Math.SQRT2 * (i % 7) < 3 ? 1 : 0
+      assert.equal(await sphere.vortices.item(), found * stride)
+    }
+  })
+
   test('the reward is lowered where vortices are rare', async () => {
     // The first of two cycles computes nothing.
     using sphere = new MobiusSphere({ nodes: 400, skipInterval: 2, dtype: 'float64', device })
