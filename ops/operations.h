@@ -42,6 +42,7 @@
 #include "ops/simplex.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
+#include "ops/wave_field.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -95,6 +96,7 @@ using Operations = OperationList<
     SphereAction, SphereScatter, SphereState, SphereVortices,
     TanhForward, TanhBackward,
     TimeSliceForward, TimeSliceBackward,
+    WaveFieldForward,
     WideMatrixProduct>;
 // clang-format on
 

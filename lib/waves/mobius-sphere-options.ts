@@ -95,7 +95,7 @@ export interface SphereCheckpoint {
   readonly tensors: ReadonlyMap<string, SafetensorsEntry>
 }
 
-/** Differences of `structure.nodes` below this are ignored. */
+/** Differences of `structure.nodes` below this are ignored. @internal */
 export const kNodesStep = 1000
 
 /** Checks options and fills in defaults. @internal */
@@ -164,6 +164,9 @@ export function checkCycle(
   { nodes, kind }: { nodes: number; kind: Pick<MobiusSphereSettings, 'dtype' | 'device'> },
 ): number {
   expectNumber(name, 'time', time)
+  if (typeof structure !== 'object' || structure === null) {
+    throw new ValueError(`${name}: structure must be an object of wishes, got ${String(structure)}`)
+  }
   for (const key of ['windings', 'torsion'] as const) {
     const wish = structure[key]
     if (wish instanceof Tensor) {

@@ -3,6 +3,7 @@
 import type { SafetensorsDtype } from '../data/safetensors.js'
 import type { Device } from '../device.js'
 import { CheckpointError, DisposedError } from '../errors.js'
+import { guarded, native } from '../native.js'
 import {
   buildLattice,
   expectNodes,
@@ -66,7 +67,7 @@ export class MobiusSphere implements Disposable {
   readonly #reward: Tensor
   readonly #wavenumber: Tensor
   readonly #softening: Tensor
-  readonly #wishes: Record<'windings' | 'torsion', Tensor>
+  readonly #wishes: Readonly<Record<'windings' | 'torsion', Tensor>>
   #nodes: SphereNodes
   #cycle = 0
   #disposed = false
@@ -194,16 +195,11 @@ export class MobiusSphere implements Disposable {
   #follow(wishes: MobiusWishes): void {
     for (const key of ['windings', 'torsion'] as const) {
       const wish = wishes[key]
-      if (wish !== undefined) this.#wish(key, wish)
+      const kept = this.#wishes[key]
+      if (wish instanceof Tensor) guarded(() => native().copyBuffer(kept.handle, wish.handle))
+      else if (wish !== undefined) kept.set([wish])
     }
     followWishes({ ...this.#wishes, structure: this.#structure, clamped: this.#clamped })
-  }
-
-  #wish(key: 'windings' | 'torsion', wish: number | Tensor): void {
-    const { dtype, device } = this
-    const made = own(wish instanceof Tensor ? wish.alias([1]) : tensor([wish], { dtype, device }))
-    this.#wishes[key].dispose()
-    this.#wishes[key] = made
   }
 
   #build({ tensors: { positions } }: SphereNodes, when: 'now' | 'lazily'): void {
@@ -320,8 +316,6 @@ export class MobiusSphere implements Disposable {
       return [key, entry?.bytes as Uint8Array] as const
     })
     this.#replace(nodes === before.nodes ? before : before.resized(nodes))
-    // A wish may be the caller's memory.
-    for (const key of ['windings', 'torsion'] as const) this.#wish(key, 0)
     const named = this.namedTensors()
     for (const [key, bytes] of entries) named.get(key)?.setBytes(bytes)
     this.#cycle = cycle
