@@ -83,6 +83,7 @@ function shrink({ workload, params }: Entry): Params {
   if (workload.startsWith('kuramoto')) {
     return { ...params, N: 160, B: Math.min(Number(params.B), 3), steps: 10 }
   }
+  if (workload.startsWith('lstm')) return { ...params, hidden: 24, input: 10 }
   if (workload.startsWith('simplex')) return { ...params, shape: [12, 13, 14] }
   return params
 }

@@ -42,11 +42,13 @@ const { device } = await import('../lib/index.js')
 const { describeMachine, saveRows } = await import('./results.js')
 const { buildEigenstate } = await import('./eigenstate.js')
 const { buildKuramoto } = await import('./kuramoto.js')
+const { buildLstm } = await import('./lstm.js')
 const { buildSimplex } = await import('./simplex.js')
 const { buildTen } = await import('./ten.js')
 const builders: Readonly<Record<string, Builder>> = {
   eigenstate: buildEigenstate,
   kuramoto: buildKuramoto,
+  lstm: buildLstm,
   simplex: buildSimplex,
   ten: buildTen,
 }
