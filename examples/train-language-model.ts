@@ -28,7 +28,7 @@ import {
   type TokenBatch,
   tensor,
 } from '../lib/index.js'
-import { type CurvePoint, lossChart } from './support/chart.js'
+import { type CurvePoint, lossChart } from './support/loss-chart.js'
 import { NgramModel } from './support/ngram.js'
 import { Progress } from './support/progress.js'
 

@@ -235,6 +235,7 @@ export {
   lyapunovExponent,
 } from './oscillators/lyapunov.js'
 export { MeanField, type MeanFieldOptions } from './oscillators/mean-field.js'
+export { RealBank, type RealBankOptions } from './oscillators/real-bank.js'
 export type {
   RealSimulateOptions,
   RealSimulation,

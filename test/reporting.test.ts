@@ -1,7 +1,7 @@
 // The examples' own tools: what a run shows while it goes, and the picture at its end.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lossChart, smoothed } from '../examples/support/chart.js'
+import { lossChart, smoothed } from '../examples/support/loss-chart.js'
 import { Progress, shortDuration, shortNumber } from '../examples/support/progress.js'
 
 /** A stream that keeps what is written to it. */

@@ -1,24 +1,8 @@
 // Curves and points over one axis as an SVG picture.
-import {
-  LineChart,
-  type LineSeriesOption,
-  ScatterChart,
-  type ScatterSeriesOption,
-} from 'echarts/charts'
-import {
-  GridComponent,
-  LegendComponent,
-  MarkLineComponent,
-  TitleComponent,
-} from 'echarts/components'
-import { init, use } from 'echarts/core'
-import { SVGRenderer } from 'echarts/renderers'
+import type { LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
+import { chartAxis, chartColours, chartFont, drawChart } from './chart-frame.js'
 
-const kWidth = 880
-const kHeight = 480
-const colours = { text: '#1f2933', quiet: '#7b8794', grid: '#e4e7eb' } as const
 const palette = ['#2563b0', '#d9480f', '#2b8a3e', '#7048e8', '#868e96'] as const
-const font = "'Inter', 'Helvetica Neue', 'Segoe UI', 'DejaVu Sans', Arial, sans-serif"
 
 /** One curve, or points where `points` is true. */
 export interface ChartSeries {
@@ -43,53 +27,19 @@ export interface LineChartOptions {
 
 /** Draws the chart; the text is a whole SVG document. */
 export function lineChart(options: LineChartOptions): string {
-  use([
-    LineChart,
-    ScatterChart,
-    GridComponent,
-    LegendComponent,
-    MarkLineComponent,
-    TitleComponent,
-    SVGRenderer,
-  ])
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: kWidth, height: kHeight })
   const [min, max] = options.range ?? [undefined, undefined]
-  try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: '#ffffff',
-      textStyle: { fontFamily: font, color: colours.text },
-      title: {
-        text: options.title,
-        subtext: options.subtitle ?? '',
-        left: 24,
-        top: 16,
-        itemGap: 6,
-        textStyle: { fontSize: 18, fontWeight: 600, color: colours.text },
-        subtextStyle: { fontSize: 13, color: colours.quiet },
-      },
-      legend: {
-        right: 24,
-        top: 22,
-        itemWidth: 18,
-        itemHeight: 8,
-        itemGap: 20,
-        icon: 'roundRect',
-        textStyle: { fontSize: 13, color: colours.text },
-      },
-      grid: { left: 72, right: 32, top: 96, bottom: 56 },
-      xAxis: axis(options.xName, {
-        nameGap: 32,
-        splitLine: { show: false },
-        ...horizontal(options),
-      }),
-      yAxis: axis(options.yName, { nameGap: 48, scale: true, min, max }),
-      series: options.series.map((series, index) => drawn(series, index, options)),
-    })
-    return chart.renderToSVGString()
-  } finally {
-    chart.dispose()
-  }
+  return drawChart({
+    title: options.title,
+    subtitle: options.subtitle,
+    left: 72,
+    xAxis: chartAxis(options.xName, {
+      nameGap: 32,
+      splitLine: { show: false },
+      ...horizontal(options),
+    }),
+    yAxis: chartAxis(options.yName, { nameGap: 48, scale: true, min, max }),
+    series: options.series.map((series, index) => drawn(series, index, options)),
+  })
 }
 
 function horizontal({ series }: LineChartOptions): { min: number; max: number } {
@@ -97,20 +47,6 @@ function horizontal({ series }: LineChartOptions): { min: number; max: number } 
   return {
     min: at.reduce((a, b) => Math.min(a, b), at[0] ?? 0),
     max: at.reduce((a, b) => Math.max(a, b), at[0] ?? 1),
-  }
-}
-
-function axis<More extends object>(name: string, more: More) {
-  return {
-    type: 'value' as const,
-    name,
-    nameLocation: 'middle' as const,
-    nameTextStyle: { fontSize: 13, color: colours.quiet },
-    axisLine: { show: false },
-    axisTick: { show: false },
-    axisLabel: { fontSize: 12, color: colours.quiet },
-    splitLine: { lineStyle: { color: colours.grid } },
-    ...more,
   }
 }
 
@@ -144,10 +80,10 @@ function upright(marks: NonNullable<LineChartOptions['marks']>) {
   return {
     silent: true,
     symbol: 'none',
-    lineStyle: { type: [5, 5], color: colours.quiet, width: 1.25 },
+    lineStyle: { type: [5, 5], color: chartColours.quiet, width: 1.25 },
     data: marks.map(({ name, x }) => ({
       xAxis: x,
-      label: { formatter: name, fontSize: 12, color: colours.quiet, fontFamily: font },
+      label: { formatter: name, fontSize: 12, color: chartColours.quiet, fontFamily: chartFont },
     })),
   }
 }
