@@ -95,11 +95,12 @@ export function referenceLoss({ value }: AgentPass, { rewards }: RolloutTensors)
 }
 
 /**
- * One update. `lastState` (1, 1, states) is the state after the rollout; what it is worth stands for all
+ * One update. `pass` is recorded, of the rollout's states from its memory on; `lastState` (1, 1, states) is the state after the rollout; what it is worth stands for all
  * that comes later. @internal
  */
 export function updateAgent({
   agent,
+  pass,
   optimizer,
   rollout,
   lastState,
@@ -107,13 +108,13 @@ export function updateAgent({
   options,
 }: {
   agent: SphereAgent
+  pass: AgentPass
   optimizer: Optimizer
   rollout: RolloutTensors
   lastState: Tensor
   steered: Tensor | null
   options: LossOptions
 }): Losses {
-  const pass = agent.forward(rollout.states, rollout.memory)
   const { loss, discount, trace } = options
   let losses: Losses
   if (loss === 'reference') {

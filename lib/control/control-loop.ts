@@ -30,6 +30,7 @@ import {
 import { keptMemory, memoryTensors, Rollout } from './rollout.js'
 import {
   type AgentMemory,
+  type AgentPass,
   type SphereAgent,
   structureHeads,
   structureRanges,
@@ -44,7 +45,8 @@ interface Choice {
   readonly state: Tensor
   readonly action: Tensor
   readonly structure: Tensor | null
-  readonly memory: AgentMemory
+  /** Recorded where the update is due after one cycle. */
+  readonly pass: AgentPass
 }
 
 /**
@@ -157,10 +159,10 @@ export class ControlLoop implements Disposable {
       this.#underWay = true
       let reading: Promise<ControlMetrics>
       try {
-        const choice = noGrad(() => this.#choose())
+        const choice = this.#choose()
         const onHost = this.#waits ? await choice.structure?.data() : undefined
         const reward = noGrad(() => this.#act(choice, onHost))
-        reading = this.#read(reward, this.#learn())
+        reading = this.#read(reward, this.#learn(choice))
       } finally {
         this.#underWay = false
       }
@@ -170,18 +172,22 @@ export class ControlLoop implements Disposable {
 
   #choose(): Choice {
     const state = this.sphere.state()
-    const pass = this.agent.forward(state.reshape([1, 1, -1]), this.#memory)
+    const see = () => this.agent.forward(state.reshape([1, 1, -1]), this.#memory)
+    // An update after every cycle learns from this very pass.
+    const pass = this.settings.horizon === 1 ? see() : noGrad(see)
     const { action: actionDeviation, structure: structureDeviation } = this.agent.logDeviations
-    const action = this.#explore(pass.action, actionDeviation, 0)
-    const row = { state: state.reshape([1, -1]), action, memory: pass.memory }
-    if (!this.#steered) return { ...row, structure: null }
-    const mean = steeredOf(pass.structure, this.#steered)
-    const logDeviation = steeredOf(structureDeviation.reshape([1, -1]), this.#steered).reshape([-1])
-    return { ...row, structure: this.#explore(mean, logDeviation, 1) }
+    return noGrad(() => {
+      const action = this.#explore(pass.action, actionDeviation, 0)
+      const row = { state: state.reshape([1, -1]), action, pass }
+      if (!this.#steered) return { ...row, structure: null }
+      const mean = steeredOf(pass.structure, this.#steered)
+      const logDeviation = steeredOf(structureDeviation.reshape([1, -1]), this.#steered)
+      return { ...row, structure: this.#explore(mean, logDeviation.reshape([-1]), 1) }
+    })
   }
 
   #explore(mean: Tensor, logDeviation: Tensor, kind: 0 | 1): Tensor {
-    if (this.settings.loss === 'reference') return mean
+    if (this.settings.loss === 'reference') return mean.detach()
     const stream = RandomStream.exploration + 2 * this.#cycle + kind
     const normal = randomNormal(Tensor.like(mean), { seed: this.settings.seed, stream })
     return gaussianAction({ mean, logDeviation, normal })
@@ -191,7 +197,7 @@ export class ControlLoop implements Disposable {
   #act(choice: Choice, onHost: ArrayLike<number> | undefined): Tensor {
     const { sphere, settings } = this
     const cycle = this.#cycle + 1
-    const { action, structure, memory } = choice
+    const { action, structure, pass } = choice
     const wishes = structure ? this.#wishes(structure, onHost) : {}
     sphere.evolve({
       action: action.reshape([-1]),
@@ -201,7 +207,7 @@ export class ControlLoop implements Disposable {
     const given = this.#reward?.(sphere) ?? sphere.reward
     const reward = expectReward(name, given, sphere)
     this.#rollout.add({ ...choice, reward: scale(reward, settings.rewardScale).reshape([1, 1]) })
-    this.#remember(memory)
+    this.#remember(pass.memory)
     this.#cycle = cycle
     return reward
   }
@@ -230,13 +236,15 @@ export class ControlLoop implements Disposable {
     for (const forgotten of before ? memoryTensors(before) : []) forgotten.dispose()
   }
 
-  #learn(): Losses | null {
+  #learn({ pass }: Choice): Losses | null {
     const { agent, optimizer, settings } = this
     if (this.#rollout.rows.length < settings.horizon) return null
+    const rollout = this.#rollout.stacked()
     const losses = updateAgent({
       agent,
+      pass: settings.horizon === 1 ? pass : agent.forward(rollout.states, rollout.memory),
       optimizer,
-      rollout: this.#rollout.stacked(),
+      rollout,
       lastState: this.sphere.state().reshape([1, 1, -1]),
       steered: this.#steered,
       options: settings,
