@@ -44,6 +44,8 @@ export interface ChartContent {
   readonly left: number
   readonly xAxis: ReturnType<typeof chartAxis>
   readonly yAxis: ReturnType<typeof chartAxis>
+  /** A second upright axis, at the right. */
+  readonly rightAxis?: ReturnType<typeof chartAxis> | null
   readonly series: (LineSeriesOption | ScatterSeriesOption)[]
 }
 
@@ -60,6 +62,7 @@ export function drawChart(content: ChartContent): string {
   ])
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: kWidth, height: kHeight })
   const { text, quiet } = chartColours
+  const { rightAxis = null } = content
   try {
     chart.setOption({
       animation: false,
@@ -84,9 +87,9 @@ export function drawChart(content: ChartContent): string {
         ...(content.legend && { data: [...content.legend] }),
         textStyle: { fontSize: 13, color: text },
       },
-      grid: { left: content.left, right: 32, top: 96, bottom: 56 },
+      grid: { left: content.left, right: rightAxis ? content.left : 32, top: 96, bottom: 56 },
       xAxis: content.xAxis,
-      yAxis: content.yAxis,
+      yAxis: rightAxis ? [content.yAxis, rightAxis] : content.yAxis,
       series: content.series,
     })
     return chart.renderToSVGString()

@@ -10,6 +10,8 @@ export interface ChartSeries {
   readonly values: readonly (readonly [number, number])[]
   readonly points?: boolean
   readonly dashed?: boolean
+  /** Whether it is read at the right axis. */
+  readonly right?: boolean
 }
 
 /** What a chart shows. */
@@ -18,6 +20,8 @@ export interface LineChartOptions {
   readonly subtitle?: string
   readonly xName: string
   readonly yName: string
+  /** Name of a second upright axis, at the right. */
+  readonly rightName?: string
   /** Ends of the vertical axis. Default: by the values. */
   readonly range?: readonly [number, number]
   readonly series: readonly ChartSeries[]
@@ -38,6 +42,10 @@ export function lineChart(options: LineChartOptions): string {
       ...horizontal(options),
     }),
     yAxis: chartAxis(options.yName, { nameGap: 48, scale: true, min, max }),
+    rightAxis:
+      options.rightName === undefined
+        ? null
+        : chartAxis(options.rightName, { nameGap: 48, splitLine: { show: false } }),
     series: options.series.map((series, index) => drawn(series, index, options)),
   })
 }
@@ -51,16 +59,17 @@ function horizontal({ series }: LineChartOptions): { min: number; max: number } 
 }
 
 function drawn(
-  { name, values, points = false, dashed = false }: ChartSeries,
+  { name, values, points = false, dashed = false, right = false }: ChartSeries,
   index: number,
   { marks = [] }: LineChartOptions,
 ): LineSeriesOption | ScatterSeriesOption {
   const color = palette[index % palette.length] as string
   const data = values.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => [x, y])
   const markLine = index > 0 || marks.length === 0 ? undefined : upright(marks)
+  const yAxisIndex = right ? 1 : 0
   if (points) {
     const itemStyle = { color, borderColor: '#ffffff', borderWidth: 1, opacity: 1 }
-    return { type: 'scatter', name, data, symbolSize: 8, itemStyle, markLine, z: 5 }
+    return { type: 'scatter', name, data, symbolSize: 8, itemStyle, markLine, yAxisIndex, z: 5 }
   }
   const lineStyle = { width: 2.25, color, type: dashed ? ('dashed' as const) : ('solid' as const) }
   const itemStyle = { color }
@@ -73,6 +82,7 @@ function drawn(
     lineStyle,
     itemStyle,
     markLine,
+    yAxisIndex,
   }
 }
 
