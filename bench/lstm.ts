@@ -106,7 +106,8 @@ export async function buildLstm(entry: Entry, on: Device): Promise<Trial> {
       const wanted = await reference(model, await first.data(), await stateNumbers(state), sizes)
       return { outputs, reference: wanted }
     },
-    note: 'steps queued together, host clock',
+    note: 'host clock, synchronised',
+    isLatency: true,
     extra: (ms) => ({ weight_GB_per_s: (4 * model.parameterCount) / (1e6 * ms) }),
     dispose: () => {
       model.dispose()

@@ -5,7 +5,7 @@
 // Floor: 16 H² bytes of weights a step for one sequence, from L2, L3 or memory.
 #include "ops/lstm.h"
 
-#include "cpu/matrix_kernel.h"
+#include "cpu/matrix_thin.h"
 #include "cpu/rows.h"
 #include "ops/matrix_product.h"
 
@@ -17,9 +17,10 @@ KernelSet kernelsOf<MatrixProduct>();
 namespace {
 
 constexpr int kGates = 4;
-constexpr int64_t kUnits = 16;            // of a chunk: a vector or more of them
-constexpr int64_t kTaskWeights = 32768;   // elements of W_h that make a task
-constexpr int64_t kPrefetchBytes = 1024;  // ahead in each of the four blocks of rows
+constexpr int64_t kUnits = 64;           // of a chunk: whole vectors
+constexpr int64_t kTaskWeights = 32768;  // elements of W_h that make a task at least
+constexpr int64_t kTasks = 2;            // of a thread at most
+constexpr int64_t kPrefetchBytes = 4096;
 
 template <class Real>
 void multiply(const MatrixProduct<Real>& product, Context& context) {
@@ -89,40 +90,14 @@ HOST_DEVICE void updateUnits(const Step<Real>& step, int64_t width, int64_t j, c
   access.store(step.hidden + j, result.hidden);
 }
 
-// products[gate][unit] = the dot products of `units` units' rows from j on with h_{t−1}.
-template <int units, class Real>
-HOST_DEVICE void multiplyUnits(const Real* weight, int64_t width, int64_t j, const Real* hidden,
-                               Real* products) {
-  constexpr int kLanes = Vector<Real>::kLanes;
-  const Real* rows[kGates];
-  for (int gate = 0; gate < kGates; ++gate) rows[gate] = weight + (gate * width + j) * width;
-  Vector<Real> sums[kGates][units];
-  unroll<kGates * units>([&](auto n) __attribute__((always_inline)) {
-    sums[n.value / units][n.value % units] = Vector<Real>(Real(0));
-  });
-  const auto addProducts = [&](const auto& loadAt) __attribute__((always_inline)) {
-    const Vector<Real> h = loadAt(hidden);
-    unroll<kGates * units>([&](auto n) __attribute__((always_inline)) {
-      constexpr int gate = n.value / units, unit = n.value % units;
-      sums[gate][unit] = multiplyAdd(h, loadAt(rows[gate] + unit * width), sums[gate][unit]);
-    });
-  };
-  int64_t k = 0;
-  for (; k + kLanes <= width; k += kLanes) {
-    unroll<kGates * units>([&](auto n) __attribute__((always_inline)) {
-      const Real* row = rows[n.value / units] + (n.value % units) * width;
-      __builtin_prefetch(reinterpret_cast<const char*>(row + k) + kPrefetchBytes);
-    });
-    addProducts([&](const Real* from) __attribute__((always_inline)) { return load(from + k); });
+// Brings in where the next block of rows begins: the processor finds the rest by itself.
+template <class Real>
+HOST_DEVICE void prefetchRows(const Real* rows, int64_t length) {
+  constexpr int64_t kStep = 64 / int64_t(sizeof(Real));
+  const int64_t most = kPrefetchBytes / int64_t(sizeof(Real));
+  for (int64_t at = 0; at < length && at < most; at += kStep) {
+    __builtin_prefetch(rows + at, 0, 2);
   }
-  if (k < width) {
-    addProducts([&](const Real* from)
-                    __attribute__((always_inline)) { return loadPartial(from + k, width - k); });
-  }
-  unroll<kGates * units>([&](auto n) __attribute__((always_inline)) {
-    products[n.value / units * kUnits + n.value % units] =
-        sumLanes(sums[n.value / units][n.value % units]);
-  });
 }
 
 // One step of one sequence for the units [begin, end).
@@ -132,12 +107,12 @@ void stepUnits(const LstmForward<Real>& op, const Step<Real>& step, int64_t begi
   for (int64_t first = begin; first < end; first += kUnits) {
     const int64_t count = end - first < kUnits ? end - first : kUnits;
     Real products[kGates * kUnits];
-    int64_t unit = 0;
-    for (; unit + 2 <= count; unit += 2) {
-      multiplyUnits<2>(op.weight.data, width, first + unit, step.hiddenBefore, products + unit);
-    }
-    if (unit < count) {
-      multiplyUnits<1>(op.weight.data, width, first + unit, step.hiddenBefore, products + unit);
+    for (int gate = 0; gate < kGates; ++gate) {
+      const Real* row = op.weight.data + (gate * width + first) * width;
+      if (gate + 1 < kGates) prefetchRows(row + width * width, count * width);
+      for (int64_t unit = 0; unit < count; ++unit, row += width) {
+        products[gate * kUnits + unit] = dotProduct(row, step.hiddenBefore, width);
+      }
     }
     forEachVector<Real>(count, [&](int64_t at, auto access) {
       updateUnits(step, width, first + at, products + at, kUnits, access);
@@ -147,8 +122,11 @@ void stepUnits(const LstmForward<Real>& op, const Step<Real>& step, int64_t begi
 
 template <class Real>
 void runSequence(const LstmForward<Real>& op, Context& context) {
-  const int64_t wanted = kTaskWeights / (kGates * op.width);
-  const int64_t grain = wanted > kUnits ? wanted / kUnits * kUnits : kUnits;
+  constexpr int64_t kLeast = 16;  // units: a cache line of results
+  const auto unitsFor = [](int64_t units) { return (units + kLeast - 1) / kLeast * kLeast; };
+  const int64_t least = unitsFor(kTaskWeights / (kGates * op.width) + 1);
+  const int64_t share = unitsFor(op.width / (kTasks * context.threads()));
+  const int64_t grain = least > share ? least : share;
   for (int64_t t = 0; t < op.time; ++t) {
     const Step<Real> step = stepAt(op, 0, t);
     if (!step.hiddenBefore) {

@@ -17,9 +17,9 @@ const forward = operation('lstmForward', [
   ...sizes,
 ] as const)
 const backward = operation('lstmBackward', [
+  'weight',
   'gradHidden',
   'gradCell',
-  'weight',
   'activations',
   'hidden',
   'cell',

@@ -168,15 +168,13 @@ export function policyGradientLoss(options: PolicyGradientLossOptions): Tensor {
   const { time, actions } = expectPolicy(name, mean, logDeviation)
   expectShape(name, 'action', action, { time, actions })
   expectKind(name, 'action', action, mean)
-  for (const [key, series] of Object.entries({
-    advantages: options.advantages,
-    value,
-    returns,
-  })) {
-    if (series === null) continue
+  const expectSeries = (key: string, series: Tensor): void => {
     expectShape(name, key, series, { time })
     expectKind(name, key, series, mean)
   }
+  expectSeries('advantages', options.advantages)
+  if (value !== null) expectSeries('value', value)
+  if (returns !== null) expectSeries('returns', returns)
   if ((value === null) !== (returns === null)) {
     throw new ValueError(
       `${name}: returns must be given where value is, and only there, got ${returns === null ? 'value' : 'returns'} alone`,
