@@ -10,14 +10,34 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
-// Im (G q) and Re (G q), G = C − iS.
+// Im (G q) and Re (G q), G = C − iS; with `sum`, added to it.
 template <class Real>
 HOST_DEVICE Real waveHeard(Propagator<Real> g, Complex<Real> q) {
   return fma(g.cosine, q.imaginary, -(g.sine * q.real));
 }
 template <class Real>
+HOST_DEVICE Real waveHeard(Propagator<Real> g, Complex<Real> q, Real sum) {
+  return fma(g.cosine, q.imaginary, fma(-g.sine, q.real, sum));
+}
+template <class Real>
 HOST_DEVICE Real waveUnheard(Propagator<Real> g, Complex<Real> q) {
   return fma(g.cosine, q.real, g.sine * q.imaginary);
+}
+
+// ρ G, and that added to a sum R.
+template <class Real>
+HOST_DEVICE Propagator<Real> waveAnswer(Propagator<Real> g, Real weight) {
+  return {weight * g.cosine, weight * g.sine};
+}
+template <class Real>
+HOST_DEVICE Propagator<Real> waveAnswer(Propagator<Real> g, Real weight, Propagator<Real> sum) {
+  return {fma(weight, g.cosine, sum.cosine), fma(weight, g.sine, sum.sine)};
+}
+
+// ρ q added to a sum W.
+template <class Real>
+HOST_DEVICE Complex<Real> waveExchange(Real weight, Complex<Real> q, Complex<Real> sum) {
+  return {fma(weight, q.real, sum.real), fma(weight, q.imaginary, sum.imaginary)};
 }
 
 // ∂L/∂d from α and β.
