@@ -145,11 +145,13 @@ HOST_DEVICE void addForce(const SecondSums<Real>& sums, Real* to, int64_t stride
 
 // ---- one time ----
 
-// The way of a pair in three stages, each a pair behind the one before, so that the latency of a
-// square root or a division is spent on other pairs.
+// The way of a pair in four stages, each a pair behind the one before, so that what a square root,
+// a division and a polynomial have to wait for is spent on other pairs.
 template <class Real>
 struct WaveStages {
-  Vector<Real> nextLength;  // of the pair after next
+  Vector<Real> nextLength;                 // two pairs ahead
+  Vector<Real> lengthAhead, inverseAhead;  // one pair ahead
+  FoldedWave<Vector<Real>> foldedAhead;
   Vector<Real> length, inverse;
   Propagator<Vector<Real>> propagator;
 };
@@ -159,15 +161,28 @@ HOST_DEVICE Vector<Real> lengthOf(const WaveTile<Real>& tile, int64_t n, WavePla
   const auto difference = differenceOf(placeOfOne(tile.first, i), place);
   return squareRoot(squaredLength(difference.x, difference.y, difference.z));
 }
+// Takes each pair a stage on; the tile's node n starts.
 template <class Real>
 HOST_DEVICE void advance(const WaveTile<Real>& tile, int64_t n, WavePlace<Real> place,
                          WaveStages<Real>& stages) {
   const WaveMedium<Real> medium = tile.medium;
-  stages.length = stages.nextLength;
+  stages.length = stages.lengthAhead;
+  stages.inverse = stages.inverseAhead;
+  stages.propagator = foldedPropagator(stages.foldedAhead, stages.inverse);
+  stages.lengthAhead = stages.nextLength;
+  const auto distance = stages.lengthAhead + medium.softening;
+  stages.inverseAhead = Real(1) / distance;
+  stages.foldedAhead = foldWave(distance * (medium.turnsPerUnit + medium.turnsPerUnit));
   stages.nextLength = lengthOf(tile, n, place);
-  const auto distance = stages.length + medium.softening;
-  stages.inverse = Real(1) / distance;
-  stages.propagator = propagatorOf(waveCircle(medium, distance), stages.inverse);
+}
+// The stages before node 0's last one.
+constexpr int kWaveLead = 2;
+template <class Real>
+HOST_DEVICE WaveStages<Real> startStages(const WaveTile<Real>& tile, WavePlace<Real> place) {
+  const Vector<Real> zero(Real(0));
+  WaveStages<Real> stages = {zero, zero, zero, foldWave(zero), zero, zero, {zero, zero}};
+  for (int n = 0; n < kWaveLead; ++n) advance(tile, n, place, stages);
+  return stages;
 }
 
 // All pairs of the tile with the second side's nodes [begin, end), whose sums are added to the
@@ -180,20 +195,19 @@ __attribute__((noinline)) void addPairsOnce(const WaveTile<Real>& tile, int64_t 
   constexpr bool kDirected = kPairs == WavePairs::directed;
   constexpr int kPlanes = wavePlanes(1), kPosition = positionPlane(1);
   const WaveMedium<Real> medium = tile.medium;
-  WaveStages<Real> stages;
   for (int64_t j = begin; j < end; j += Lanes::kLanes, to += Lanes::kLanes) {
     const WavePlace<Real> place = placesFrom(tile.second, j);
     const Complex<Lanes> q = sourcesFrom(tile.second, 0, j);
     const Lanes weight = kDirected ? Lanes(Real(0)) : load(tile.second.weights + j);
     SecondSums<Real> second;
-    stages.nextLength = lengthOf(tile, 0, place);
-    advance(tile, 1, place, stages);
+    WaveStages<Real> stages = startStages(tile, place);
+    advance(tile, kWaveLead, place, stages);
     for (int64_t n = 0; n < tile.count; ++n) {
       const int64_t i = tile.begin + n;
       Lanes* const first = tile.sums + n * kPlanes;
       const auto g = stages.propagator;
       const auto length = stages.length, inverse = stages.inverse;
-      advance(tile, n + 2, place, stages);
+      advance(tile, n + kWaveLead + 1, place, stages);
       const Lanes weightOfOne(tile.first.weights[i]);
       const Lanes toFirst = waveHeard(g, q);
       const auto answerToSecond = waveAnswer(g, weightOfOne);
@@ -236,10 +250,9 @@ template <class Real>
 HOST_DEVICE void fillColumn(const WaveTile<Real>& tile, WavePlace<Real> place,
                             WaveColumn<Real>& column) {
   const Vector<Real> zero(Real(0));
-  WaveStages<Real> stages;
-  stages.nextLength = lengthOf(tile, 0, place);
+  WaveStages<Real> stages = startStages(tile, place);
   for (int64_t n = 0; n < tile.count; ++n) {
-    advance(tile, n + 1, place, stages);
+    advance(tile, n + kWaveLead, place, stages);
     column.propagator[n] = stages.propagator;
     column.length[n] = stages.length;
     column.inverse[n] = stages.inverse;

@@ -126,16 +126,29 @@ HOST_DEVICE Circle<Vector<Real>> waveCircleOfTurns(const Turns& turns) {
   return circleOfPhase<Vector<Real>>(phase);
 }
 
-// planes[m][2][padded] = Re q, Im q of the samples from `first` on; zeros beyond the nodes, and in
-// the samples beyond `count`, up to `planned`.
-template <class Real>
-void waveSourcePlanes(const WaveFieldInputs<Real>& op, int64_t first, int64_t count,
-                      int64_t planned, Real* planes, Context& context) {
+// Twice the turns: half turns.
+template <class Real, class Turns>
+HOST_DEVICE Vector<Real> halfTurnsOf(const Turns& turns) {
+  if constexpr (kIsSingle<Real>) {
+    HalfOfFloats halves[2];
+    for (int part = 0; part < 2; ++part) {
+      halves[part] = __builtin_convertvector((turns(part) + turns(part)).v, HalfOfFloats);
+    }
+    Vector<Real> result;
+    memcpy(&result.v, halves, sizeof halves);
+    return result;
+  } else {
+    return turns(0) + turns(0);
+  }
+}
+
+// Calls body(j, amplitudes, frequencies) for every vector of the padded nodes, on all threads; the
+// frequencies are widened, both are 0 beyond the nodes.
+template <class Real, class Body>
+void forEachSource(const WaveFieldInputs<Real>& op, Context& context, const Body& body) {
   constexpr int64_t kLanes = Vector<Real>::kLanes;
-  constexpr int kWideLanes = Vector<double>::kLanes;
   constexpr int64_t kGrain = 64 * kLanes;
-  const int64_t padded = paddedWaveNodes(op.nodes);
-  context.forRange(padded, kGrain, [&](int64_t begin, int64_t end) {
+  context.forRange(paddedWaveNodes(op.nodes), kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t j = begin; j < end; j += kLanes) {
       const int64_t left = op.nodes - j;
       Real frequency[kLanes] = {}, amplitude[kLanes] = {};
@@ -146,24 +159,48 @@ void waveSourcePlanes(const WaveFieldInputs<Real>& op, int64_t first, int64_t co
       }
       Vector<double> wide[kWideParts<Real>];
       for (int part = 0; part < kWideParts<Real>; ++part) {
-        wide[part] = loadWide(frequency + part * kWideLanes);
+        wide[part] = loadWide(frequency + part * Vector<double>::kLanes);
       }
-      const Vector<Real> scale = load(amplitude);
-      for (int64_t m = 0; m < planned; ++m) {
-        Real* const to = planes + 2 * m * padded + j;
-        if (m >= count) {
-          store(to, Vector<Real>(Real(0)));
-          store(to + padded, Vector<Real>(Real(0)));
-          continue;
-        }
-        const Vector<double> time(op.times[first + m]);
-        const auto circle = waveCircleOfTurns<Real>([&](int part) __attribute__((always_inline)) {
-          return waveTurns(wide[part], time);
-        });
-        store(to, scale * circle.cosine);
-        store(to + padded, scale * circle.sine);
-      }
+      body(j, load(amplitude), wide);
     }
+  });
+}
+
+// planes[m][2][padded] = Re q, Im q of the samples from `first` on; zeros beyond the nodes, and in
+// the samples beyond `count`, up to `planned`.
+template <class Real>
+void waveSourcePlanes(const WaveFieldInputs<Real>& op, int64_t first, int64_t count,
+                      int64_t planned, Real* planes, Context& context) {
+  const int64_t padded = paddedWaveNodes(op.nodes);
+  forEachSource(op, context, [&](int64_t j, Vector<Real> amplitude, const Vector<double>* wide) {
+    for (int64_t m = 0; m < planned; ++m) {
+      Real* const to = planes + 2 * m * padded + j;
+      if (m >= count) {
+        store(to, Vector<Real>(Real(0)));
+        store(to + padded, Vector<Real>(Real(0)));
+        continue;
+      }
+      const Vector<double> time(op.times[first + m]);
+      const auto circle = waveCircleOfTurns<Real>([&](int part) __attribute__((always_inline)) {
+        return waveTurns(wide[part], time);
+      });
+      store(to, amplitude * circle.cosine);
+      store(to + padded, amplitude * circle.sine);
+    }
+  });
+}
+
+// planes[2][padded] = A and ω t in half turns, of one sample.
+template <class Real>
+void waveHalfTurnPlanes(const WaveFieldInputs<Real>& op, int64_t sample, Real* planes,
+                        Context& context) {
+  const int64_t padded = paddedWaveNodes(op.nodes);
+  const Vector<double> time(op.times[sample]);
+  forEachSource(op, context, [&](int64_t j, Vector<Real> amplitude, const Vector<double>* wide) {
+    store(planes + j, amplitude);
+    store(planes + padded + j, halfTurnsOf<Real>([&](int part) __attribute__((always_inline)) {
+            return waveTurns(wide[part], time);
+          }));
   });
 }
 

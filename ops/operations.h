@@ -83,7 +83,7 @@ using Operations = OperationList<
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
-    WaveFieldBackward,
+    WaveFieldForward, WaveFieldBackward,
     WideMatrixProduct>;
 // clang-format on
 

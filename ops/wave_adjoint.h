@@ -10,6 +10,21 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
+// C and S of a distance whose wave is folded and whose inverse is known.
+template <class Real>
+HOST_DEVICE Propagator<Real> foldedPropagator(FoldedWave<Real> folded, Real inverseDistance) {
+  const auto [x, sign] = folded;
+  const Real signedInverse = withSignChanged(inverseDistance, sign);  // one change for both
+  if constexpr (kIsSingle<Real>) {
+    const Real z = x * x;
+    return {foldedCosine(z) * signedInverse, (x * signedInverse) * foldedSineRatio<1>(z)};
+  } else {
+    Circle<Real> circle;
+    sineCosine(x * Real(3.141592653589793), circle.sine, circle.cosine);
+    return propagatorOf(circle, signedInverse);
+  }
+}
+
 // Im (G q) and Re (G q), G = C − iS; with `sum`, added to it.
 template <class Real>
 HOST_DEVICE Real waveHeard(Propagator<Real> g, Complex<Real> q) {
