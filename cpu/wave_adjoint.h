@@ -57,7 +57,7 @@ void storeFirst(const WaveTile<Real>& tile, Real* to, int64_t stride) {
 
 template <class Real>
 void addMedium(MediumSums<double>& to, const MediumSums<Vector<Real>>& from, double factor) {
-  to.slope += factor * double(sumLanes(from.slope));
+  to.tension += factor * double(sumLanes(from.tension));
   to.stretch += factor * double(sumLanes(from.stretch));
 }
 template <class Real>
@@ -67,7 +67,7 @@ MediumSums<Vector<Real>> noMedium() {
 inline MediumSums<double> sumOfTasks(const MediumSums<double>* of, int64_t tasks) {
   MediumSums<double> sum = {0, 0};
   for (int64_t task = 0; task < tasks; ++task) {
-    sum.slope += of[task].slope;
+    sum.tension += of[task].tension;
     sum.stretch += of[task].stretch;
   }
   return sum;

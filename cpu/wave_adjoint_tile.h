@@ -43,10 +43,10 @@ constexpr int wavePlanes(int samples) {
   return 3 * samples + 3;
 }
 
-// Σ ∂L/∂d and Σ d β over pairs.
+// −Σ ∂L/∂d and Σ d β over pairs: less the gradients of ε and k.
 template <class Real>
 struct MediumSums {
-  Real slope, stretch;
+  Real tension, stretch;
 };
 
 template <class Real>
@@ -109,16 +109,18 @@ template <WavePairs kPairs, class Real>
 HOST_DEVICE void addSlope(WavePlace<Real> difference, Vector<Real> length, Vector<Real> inverse,
                           Vector<Real> alpha, Vector<Real> beta, const WaveMedium<Real>& medium,
                           Vector<Real>* first, SecondSums<Real>& second) {
-  const Vector<Real> slope = waveSlope(alpha, beta, Vector<Real>(medium.wavenumber), inverse);
-  const Vector<Real> pull = wavePull(slope, length);
+  const Vector<Real> tension = waveTension(alpha, beta, Vector<Real>(medium.wavenumber), inverse);
+  const Vector<Real> pull = tension / length;
   const WavePlace<Real> force = {pull * difference.x, pull * difference.y, pull * difference.z};
   if constexpr (kPairs != WavePairs::diagonal) {
-    first[0] += force.x;
-    first[1] += force.y;
-    first[2] += force.z;
+    first[0] = first[0] - force.x;
+    first[1] = first[1] - force.y;
+    first[2] = first[2] - force.z;
   }
-  second.force = differenceOf(second.force, force);
-  second.medium.slope += slope;
+  second.force.x += force.x;
+  second.force.y += force.y;
+  second.force.z += force.z;
+  second.medium.tension += tension;
   second.medium.stretch = fma(length + medium.softening, beta, second.medium.stretch);
 }
 
@@ -139,7 +141,7 @@ HOST_DEVICE void addForce(const SecondSums<Real>& sums, Real* to, int64_t stride
   addTo(to, sums.force.x);
   addTo(to + stride, sums.force.y);
   addTo(to + 2 * stride, sums.force.z);
-  medium.slope += sums.medium.slope;
+  medium.tension += sums.medium.tension;
   medium.stretch += sums.medium.stretch;
 }
 
@@ -159,7 +161,7 @@ template <class Real>
 HOST_DEVICE Vector<Real> lengthOf(const WaveTile<Real>& tile, int64_t n, WavePlace<Real> place) {
   const int64_t i = tile.begin + (n < tile.count ? n : tile.count - 1);
   const auto difference = differenceOf(placeOfOne(tile.first, i), place);
-  return squareRoot(squaredLength(difference.x, difference.y, difference.z));
+  return squareRoot(guardedSquaredLength(difference.x, difference.y, difference.z));
 }
 // Takes each pair a stage on; the tile's node n starts.
 template <class Real>

@@ -246,7 +246,7 @@ void run(const WaveFieldBackward<Real>& op, Context& context) {
                                  op.receivers,    int(count), slope};
     const auto sum = receivers.nodes ? sumTargets(pass, nodeSums, targetSums, context)
                                      : sumAllPairs(pass, nodeSums, context);
-    medium.slope += sum.slope;
+    medium.tension += sum.tension;
     medium.stretch += sum.stretch;
     takeHeard(op, receivers, first, count, planes, targetSums,
               ofTargets + kPhase * receivers.padded, context);
@@ -264,7 +264,7 @@ void run(const WaveFieldBackward<Real>& op, Context& context) {
   copyPlane(op.gradFrequencies, kFrequency, op.nodes, gradients, padded);
   copyPlane(op.gradPhases, kPhase, op.nodes, gradients, padded);
   fillWith(op.gradWavenumber, Real(-medium.stretch));
-  fillWith(op.gradSoftening, Real(medium.slope));
+  fillWith(op.gradSoftening, Real(-medium.tension));
 }
 
 EXPORT_KERNELS(WaveFieldBackward)

@@ -2,7 +2,8 @@
 // propagator G = C − iS of ops/wave_pair.h. What each hears, R of each, and the slope of both:
 //   S_i += Im (G q_j),   R_j = Σ_i ρ_i G:  ∂L/∂q_j = (Im R_j, Re R_j) = (−Σ ρ_i S, Σ ρ_i C),
 //   W = Σ_t (ρ_i q_j + ρ_j q_i),   α = Im (G W),   β = Re (G W):
-//   ∂L/∂d = −(k β + α / d) of both directions,   ∂L/∂k = −d β.
+//   ∂L/∂d = −(k β + α / d) of both directions,   ∂L/∂k = −d β,
+//   ∂L/∂x_i = Σ_j ∂L/∂d (x_i − x_j) / |x_i − x_j|, and the opposite for x_j.
 #pragma once
 
 #include "ops/complex.h"
@@ -55,17 +56,18 @@ HOST_DEVICE Complex<Real> waveExchange(Real weight, Complex<Real> q, Complex<Rea
   return {fma(weight, q.real, sum.real), fma(weight, q.imaginary, sum.imaginary)};
 }
 
-// ∂L/∂d from α and β.
+// −∂L/∂d from α and β.
 template <class Real>
-HOST_DEVICE Real waveSlope(Real alpha, Real beta, Real wavenumber, Real inverseDistance) {
-  return -fma(wavenumber, beta, alpha * inverseDistance);
+HOST_DEVICE Real waveTension(Real alpha, Real beta, Real wavenumber, Real inverseDistance) {
+  return fma(wavenumber, beta, alpha * inverseDistance);
 }
 
-// What takes x_i − x_j to the gradient of x_i: the slope over r = |x_i − x_j|; finite where r = 0,
-// so that the difference of coinciding nodes takes it to 0.
+// |x|² and a little, far below what a sum of squares resolves: its root divides the slope, and the
+// difference of coinciding nodes then takes the quotient to 0.
 template <class Real>
-HOST_DEVICE Real wavePull(Real slope, Real length) {
-  return slope / select(less(Real(Lane<Real>(0)), length), length, Real(Lane<Real>(1)));
+HOST_DEVICE Real guardedSquaredLength(Real x, Real y, Real z) {
+  constexpr Lane<Real> kLittle = kIsSingle<Real> ? Lane<Real>(1e-30) : Lane<Real>(1e-290);
+  return fma(z, z, fma(y, y, fma(x, x, Real(kLittle))));
 }
 
 // The gradients of A, and of ω over t A, from R and e^(iω t).
