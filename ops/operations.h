@@ -39,6 +39,7 @@
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 #include "ops/wave_field.h"
+#include "ops/wave_sources.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -84,6 +85,8 @@ using Operations = OperationList<
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
     WaveFieldForward, WaveFieldBackward,
+    WaveReceiveForward, WaveReceiveBackward,
+    WaveSourcesForward, WaveSourcesBackward,
     WideMatrixProduct>;
 // clang-format on
 
