@@ -6,7 +6,7 @@
 #pragma once
 
 #include "cuda/instructions.cuh"
-#include "ops/wave_pair.h"
+#include "ops/wave_adjoint.h"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
@@ -29,13 +29,8 @@ __device__ __forceinline__ double hardwareInverse(double x) {
   return 1.0 / x;
 }
 
-// x less the nearest whole number, and a sign bit that is set where that number is odd. Additions
-// round, for |x| < 2^22; FRND would take the special-function unit.
-struct Fold {
-  float rest;
-  int32_t sign;
-};
-__device__ __forceinline__ Fold foldWhole(float x) {
+// foldWave() by additions that round, for |x| < 2^22; FRND would take the special-function unit.
+__device__ __forceinline__ FoldedWave<float> quickFold(float x) {
   constexpr float kShift = 0x1.8p23f;
   const float shifted = x + kShift;
   return {x - (shifted - kShift), int32_t(uint32_t(toBits(shifted)) << 31)};
@@ -49,26 +44,14 @@ __device__ __forceinline__ float reducedRadians(float radians) {
   return fma(turns, -float(kRadiansPerTurn), radians);
 }
 
-// sin π x and cos π x for |x| <= 1/2, as in waveCircle(): 2^-27.5 of the value and 2^-24.4.
-__device__ __forceinline__ float sineOfFold(float x) {
-  return x * polynomial(x * x, 0x1.921fb6p+1f, -0x1.4abbc2p+2f, 0x1.4668bp+1f, -0x1.324ccap-1f,
-                        0x1.3daff6p-4f);
-}
-__device__ __forceinline__ float cosineOfFold(float x) {
-  return polynomial(x * x, 0x1.fffffep-1f, -0x1.3bd3a6p+2f, 0x1.03bd06p+2f, -0x1.54f61ap+0f,
-                    0x1.c1f066p-3f);
-}
-
 // C and S of the propagator at distance d. Where kOnFmaPipe, sine and cosine are polynomials: 16
 // instructions in place of 7, of which 2 take 8 issue slots each of the special-function unit.
 template <bool kOnFmaPipe>
 __device__ __forceinline__ Propagator<float> hardwarePropagator(const WaveMedium<float>& medium,
                                                                 float distance, float inverse) {
   if constexpr (kOnFmaPipe) {
-    const Fold fold = foldWhole(distance * (medium.turnsPerUnit + medium.turnsPerUnit));
-    const float signedInverse = fromBits(toBits(inverse) ^ fold.sign);
-    return propagatorOf(Circle<float>{sineOfFold(fold.rest), cosineOfFold(fold.rest)},
-                        signedInverse);
+    return foldedPropagator(quickFold(distance * (medium.turnsPerUnit + medium.turnsPerUnit)),
+                            inverse);
   } else {
     const float angle = reducedRadians(distance * medium.wavenumber);
     return propagatorOf(Circle<float>{instruction::sine(angle), instruction::cosine(angle)}, inverse);
@@ -87,8 +70,8 @@ __device__ __forceinline__ float hardwareWave(const WaveMedium<float>& medium, f
                                               float radians, float halfTurns) {
   if constexpr (kOnFmaPipe) {
     const float halfTurnsPerUnit = medium.turnsPerUnit + medium.turnsPerUnit;
-    const Fold fold = foldWhole(fma(-halfTurnsPerUnit, distance, halfTurns));
-    return fromBits(toBits(sineOfFold(fold.rest)) ^ fold.sign);
+    const auto folded = quickFold(fma(-halfTurnsPerUnit, distance, halfTurns));
+    return withSignChanged(folded.x * foldedSineRatio<1>(folded.x * folded.x), folded.sign);
   } else {
     return instruction::sine(reducedRadians(fma(-medium.wavenumber, distance, radians)));
   }

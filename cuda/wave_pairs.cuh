@@ -7,6 +7,7 @@
 
 #include "cuda/pack.cuh"
 #include "cuda/wave_inputs.cuh"
+#include "ops/wave_adjoint.h"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
@@ -54,12 +55,12 @@ struct WaveByTimes {
     const auto g = hardwarePropagator<kOnFmaPipe>(medium, distance, hardwareInverse(distance));
 #pragma unroll
     for (int m = 0; m < kTimes; ++m) {
-      sum[m] = fma(g.cosine, weight[2 * m + 1], fma(-g.sine, weight[2 * m], sum[m]));
+      sum[m] = waveHeard(g, Complex<Real>{weight[2 * m], weight[2 * m + 1]}, sum[m]);
     }
   }
 };
 
-// The adjoint, with receivers and sources in each other's place: Σ_i −S ρ_i and Σ_i C ρ_i.
+// The adjoint, with receivers and sources in each other's place: R = Σ_i ρ_i C and Σ_i ρ_i S.
 template <class Real, int kTimes>
 struct WaveAdjointByTimes {
   static constexpr int weights = kTimes, sums = 2 * kTimes;
@@ -71,8 +72,10 @@ struct WaveAdjointByTimes {
     const auto g = hardwarePropagator<kOnFmaPipe>(medium, distance, hardwareInverse(distance));
 #pragma unroll
     for (int m = 0; m < kTimes; ++m) {
-      sum[2 * m] = fma(-g.sine, weight[m], sum[2 * m]);
-      sum[2 * m + 1] = fma(g.cosine, weight[m], sum[2 * m + 1]);
+      const Propagator<Real> before = {sum[2 * m], sum[2 * m + 1]};
+      const auto answer = waveAnswer(g, weight[m], before);
+      sum[2 * m] = answer.cosine;
+      sum[2 * m + 1] = answer.sine;
     }
   }
 };

@@ -9,6 +9,7 @@
 
 #include "cuda/pack.cuh"
 #include "cuda/wave_inputs.cuh"
+#include "ops/wave_adjoint.h"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
@@ -98,57 +99,57 @@ struct WaveFieldPair {
   static constexpr int weights = 2, sums = 1;  // Re q, Im q
   static constexpr bool isMixed = true, hasGradients = false, roundsDistance = kHalfDistance;
 
-  static __device__ __forceinline__ void add(const WaveMedium<Real>&, const WavePair<Real>& pair,
-                                             const Real*, const Real* other, Real* sum) {
-    sum[0] = fma(pair.g.cosine, other[1], fma(-pair.g.sine, other[0], sum[0]));
+  static __device__ __forceinline__ void add(const WavePair<Real>& pair, const Real* other,
+                                             Real* sum) {
+    sum[0] = waveHeard(pair.g, Complex<Real>{other[0], other[1]}, sum[0]);
   }
 };
 
-// S, p = ∂L/∂q and ∂L/∂x of both ends, and the sums for k and ε, of weights Re q, Im q, ρ.
+// S, R and ∂L/∂x of both ends, and the sums for k and ε, of weights Re q, Im q, ρ: 50 instructions
+// and 4 MUFU per unordered pair.
 template <class Number>
 struct WaveGradientPair {
   using Real = Number;
   static constexpr int weights = 3, sums = 6;
   static constexpr bool isMixed = false, hasGradients = true, roundsDistance = false;
 
-  static __device__ __forceinline__ void add(const WaveMedium<Real>&, const WavePair<Real>& pair,
-                                             const Real*, const Real* other, Real* sum) {
-    sum[0] = fma(pair.g.cosine, other[1], fma(-pair.g.sine, other[0], sum[0]));
-    sum[1] = fma(-pair.g.sine, other[2], sum[1]);
-    sum[2] = fma(pair.g.cosine, other[2], sum[2]);
+  static __device__ __forceinline__ void add(const WavePair<Real>& pair, const Real* other,
+                                             Real* sum) {
+    sum[0] = waveHeard(pair.g, Complex<Real>{other[0], other[1]}, sum[0]);
+    const auto answer = waveAnswer(pair.g, other[2], Propagator<Real>{sum[1], sum[2]});
+    sum[1] = answer.cosine;
+    sum[2] = answer.sine;
   }
-  // ∂L/∂d of both directions, over |x_i − x_j|; adds to the sums for k and ε.
+  // −∂L/∂d of both directions, over |x_i − x_j|; adds to the sums for k and ε.
   static __device__ __forceinline__ Real slope(const WaveMedium<Real>& medium,
                                                const WavePair<Real>& pair, const Real* own,
                                                const Real* other, Real (&totals)[2]) {
-    const Real u = fma(own[2], other[1], other[2] * own[1]);
-    const Real v = fma(own[2], other[0], other[2] * own[0]);
-    const Real inPhase = fma(pair.g.sine, u, pair.g.cosine * v);
-    const Real quadrature = fma(pair.g.cosine, u, -(pair.g.sine * v));
-    const Real slope = -fma(medium.wavenumber, inPhase, quadrature * pair.inverse);
-    totals[0] = fma(-pair.distance, inPhase, totals[0]);
-    totals[1] += slope;
-    return slope * pair.inverseLength;
+    const Complex<Real> fromOther = {own[2] * other[0], own[2] * other[1]};
+    const auto exchange = waveExchange(other[2], Complex<Real>{own[0], own[1]}, fromOther);
+    const Real beta = waveUnheard(pair.g, exchange);
+    const Real tension =
+        waveTension(waveHeard(pair.g, exchange), beta, medium.wavenumber, pair.inverse);
+    totals[0] = fma(-pair.distance, beta, totals[0]);
+    totals[1] -= tension;
+    return tension * pair.inverseLength;
   }
 };
 
-// The geometry of a pair: C and S by polynomials where kOnFmaPipe. 1e-30 keeps the inverse length
-// of coincident nodes finite, and the difference 0 makes nothing of it.
+// The geometry of a pair: C and S by polynomials where kOnFmaPipe.
 template <class Rule, bool kOnFmaPipe, class Real>
 __device__ __forceinline__ WavePair<Real> pairOf(const WaveMedium<Real>& medium, const Real* own,
                                                  const Real* other) {
   WavePair<Real> pair;
 #pragma unroll
   for (int axis = 0; axis < 3; ++axis) pair.difference[axis] = own[axis] - other[axis];
-  const Real square =
-      squaredLength(pair.difference[0], pair.difference[1], pair.difference[2]);
+  const auto [x, y, z] = pair.difference;
   Real length;
   if constexpr (Rule::hasGradients) {
-    const Real guarded = square + Real(1e-30);
-    pair.inverseLength = hardwareInverseSquareRoot(guarded);
+    const Real square = guardedSquaredLength(x, y, z);
+    pair.inverseLength = hardwareInverseSquareRoot(square);
     length = square * pair.inverseLength;
   } else {
-    length = hardwareSquareRoot(square);
+    length = hardwareSquareRoot(squaredLength(x, y, z));
   }
   if constexpr (Rule::roundsDistance) length = widen(narrow<float16>(length));
   pair.distance = length + medium.softening;
@@ -171,17 +172,15 @@ __device__ __forceinline__ void addPair(const WaveMedium<typename Rule::Real>& m
                                         typename Rule::Real (&totals)[2]) {
   using Real = typename Rule::Real;
   const WavePair<Real> pair = pairOf<Rule, kOnFmaPipe>(medium, row.values, column.values);
-  Rule::add(medium, pair, row.values + 3, column.values + 3, row.sums);
-  if constexpr (kBoth) {
-    Rule::add(medium, pair, column.values + 3, row.values + 3, column.sums);
-  }
+  Rule::add(pair, column.values + 3, row.sums);
+  if constexpr (kBoth) Rule::add(pair, row.values + 3, column.sums);
   if constexpr (Rule::hasGradients) {
     const Real slope = Rule::slope(medium, pair, row.values + 3, column.values + 3, totals);
 #pragma unroll
     for (int axis = 0; axis < 3; ++axis) {
-      row.sums[3 + axis] = fma(slope, pair.difference[axis], row.sums[3 + axis]);
+      row.sums[3 + axis] = fma(-slope, pair.difference[axis], row.sums[3 + axis]);
       if constexpr (kBoth) {
-        column.sums[3 + axis] = fma(-slope, pair.difference[axis], column.sums[3 + axis]);
+        column.sums[3 + axis] = fma(slope, pair.difference[axis], column.sums[3 + axis]);
       }
     }
   }

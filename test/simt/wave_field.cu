@@ -1,6 +1,7 @@
 // The wave field and its gradients against the definition in double, for each way to form the sums.
 // Usage: simt_wave_field.
 #include "cuda/wave_field.cu"
+#include "cuda/wave_field_backward.cu"
 #include "test/simt/kuramoto_check.h"
 #include "test/simt/wave_reference.h"
 
@@ -143,6 +144,52 @@ void testHalf() {
                      [](auto& op, Context& context) { runSymmetric<true>(op, context); });
 }
 
+template <class Real, class Run>
+void testBackward(const std::string& name, const WaveProblem& p, const Run& run) {
+  const WaveResult expected = referenceWave(p);
+  const DeviceWave<Real> device(p);
+  Context context = makeContext();
+  const int64_t n = p.nodes;
+  const DeviceArray<Real> positions(3 * n), amplitudes(n), frequencies(n), phases(n), one(1),
+      other(1), field(p.samples * 2 * p.receivers());
+  WaveFieldBackward<Real> op = {};
+  device.set(op);
+  op.gradField = device.gradField.input();
+  op.gradPositions = positions.view();
+  op.gradAmplitudes = amplitudes.view();
+  op.gradFrequencies = frequencies.view();
+  op.gradPhases = phases.view();
+  op.gradWavenumber = one.view();
+  op.gradSoftening = other.view();
+  op.field = field.view();
+  op.validate();
+  run(op, context);
+  const std::string what = (sizeof(Real) == 4 ? "float32 " : "float64 ") + name + " N " +
+                           std::to_string(n) + " M " + std::to_string(p.samples) + " S " +
+                           std::to_string(p.receivers());
+  const double bound = std::is_same_v<Real, double> ? 1e-11 : 1e-5;
+  compare(what, "field", field.read(), expected.field, bound);
+  compare(what, "gradPositions", positions.read(), expected.gradPositions, bound);
+  compare(what, "gradAmplitudes", amplitudes.read(), expected.gradAmplitudes, bound);
+  compare(what, "gradFrequencies", frequencies.read(), expected.gradFrequencies, bound);
+  compare(what, "gradPhases", phases.read(), expected.gradPhases, bound);
+  compare(what, "gradWavenumber", one.read(), expected.gradWavenumber, bound);
+  compare(what, "gradSoftening", other.read(), expected.gradSoftening, bound);
+}
+
+template <class Real>
+void testBackwards() {
+  const auto plain = [](auto& op, Context& context) { cuda::run(op, context); };
+  const auto symmetric = [](auto& op, Context& context) { runSymmetricBackward(op, context); };
+  for (int64_t nodes : {1, 37, 130}) testBackward<Real>("passes", makeWave(nodes, 1), plain);
+  testBackward<Real>("passes", makeWave(70, 3, {5, 0, 69, 5, 17, 5}), plain);
+  testBackward<Real>("passes", makeWave(150, 19), plain);
+  testBackward<Real>("passes", makeWave(20, 300), plain);
+  for (int64_t nodes : {1, 37, 300, 1100}) {
+    testBackward<Real>("symmetric", makeWave(nodes, 1), symmetric);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -150,6 +197,8 @@ int main() {
   testForwards<double>();
   testForwards<float>();
   testPropagator();
+  testBackwards<double>();
+  testBackwards<float>();
   testHalf();
   std::printf("%d checks, %d failures\n", checks, failures);
   return failures == 0 ? 0 : 1;
