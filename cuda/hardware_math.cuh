@@ -1,8 +1,8 @@
 // Approximations of the special-function unit (MUFU, 16 a clock and multiprocessor beside 128 fma):
 // the one place of them. Bounds, from the PTX manual and the CUDA guide: square
-// root 2^-23 of the value, its inverse 2^-22.9, reciprocal one place, sine and cosine 2^-21.1 within
-// half a turn of 0, to which the callers below reduce. Subnormal numbers count as 0. The emulator
-// has accurate stand-ins. For double the same names are exact to rounding.
+// root 2^-23 of the value, its inverse 2^-22.9, reciprocal one place, sine and cosine 2^-21.1
+// within half a turn of 0, to which the callers below reduce. Subnormal numbers count as 0. The
+// emulator has accurate stand-ins. For double the same names are exact to rounding.
 #pragma once
 
 #include "cuda/instructions.cuh"
@@ -54,7 +54,8 @@ __device__ __forceinline__ Propagator<float> hardwarePropagator(const WaveMedium
                             inverse);
   } else {
     const float angle = reducedRadians(distance * medium.wavenumber);
-    return propagatorOf(Circle<float>{instruction::sine(angle), instruction::cosine(angle)}, inverse);
+    return propagatorOf(Circle<float>{instruction::sine(angle), instruction::cosine(angle)},
+                        inverse);
   }
 }
 template <bool kOnFmaPipe>

@@ -1,5 +1,5 @@
-// Single instructions that CUDA C++ has no name for: all inline PTX of the house, and what stands in
-// for it in the emulator, which is accurate where the hardware approximates.
+// Single instructions that CUDA C++ has no name for: all inline PTX of the house, and what stands
+// in for it in the emulator, which is accurate where the hardware approximates.
 #pragma once
 
 #include "cuda/launch.cuh"
@@ -63,8 +63,8 @@ __device__ __forceinline__ float cosine(float x) {
   return y;
 }
 
-// Tiles of bfloat16 in shared memory. The functions of mma.h lose the address space of bfloat16 (not
-// of float16), which turns two ldmatrix into generic loads and transpositions.
+// Tiles of bfloat16 in shared memory. The functions of mma.h lose the address space of bfloat16
+// (not of float16), which turns two ldmatrix into generic loads and transpositions.
 template <bool kIsLeft>
 __device__ __forceinline__ void loadShared(FactorTile<bfloat16, kIsLeft, RowMajor, true>& tile,
                                            const bfloat16* from, int stride) {
@@ -73,17 +73,15 @@ __device__ __forceinline__ void loadShared(FactorTile<bfloat16, kIsLeft, RowMajo
   const unsigned address = unsigned(__cvta_generic_to_shared(from));
 #if __CUDA_ARCH__ >= 800
   if constexpr (kIsLeft) {
-    asm volatile(
-        "wmma.load.a.sync.aligned.row.m16n16k16.shared.bf16 {%0, %1, %2, %3}, [%4], %5;"
-        : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
-        : "r"(address), "r"(stride)
-        : "memory");
+    asm volatile("wmma.load.a.sync.aligned.row.m16n16k16.shared.bf16 {%0, %1, %2, %3}, [%4], %5;"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(address), "r"(stride)
+                 : "memory");
   } else {
-    asm volatile(
-        "wmma.load.b.sync.aligned.row.m16n16k16.shared.bf16 {%0, %1, %2, %3}, [%4], %5;"
-        : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
-        : "r"(address), "r"(stride)
-        : "memory");
+    asm volatile("wmma.load.b.sync.aligned.row.m16n16k16.shared.bf16 {%0, %1, %2, %3}, [%4], %5;"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(address), "r"(stride)
+                 : "memory");
   }
 #endif
   memcpy(tile.fragment.x, words, sizeof words);

@@ -36,9 +36,8 @@ void runPairs(const WaveFieldForward<Real>& op, Context& context) {
     const int64_t count = min(pass, op.samples - first);
     launchSourcePlanes<Real>(op, first, count, planes.data(), context);
     withTimeSums<kHalfDistance, Real>(
-        op, receivers.positions(), planes.data(), count, context, [&](const auto& sums) {
-          launchField<Real>(op, sums, first, count, op.field, context);
-        });
+        op, receivers.positions(), planes.data(), count, context,
+        [&](const auto& sums) { launchField<Real>(op, sums, first, count, op.field, context); });
   }
 }
 

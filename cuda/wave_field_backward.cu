@@ -1,8 +1,8 @@
 // One time over all nodes: the field and every gradient of both ends in one pass over the unordered
-// pairs (cuda/wave_symmetric.cuh). Otherwise a pass for what receivers hear, one for what comes back
-// to the sources, and two for the slopes of either end (cuda/wave_pairs.cuh, cuda/wave_slopes.cuh),
-// for up to 256 times each; gradients gather in double between them. Floor on an H200 (33.4e12 issue
-// slots/s): 8000² 46 µs, 1.7 forwards. Not run on a GPU yet.
+// pairs (cuda/wave_symmetric.cuh). Otherwise a pass for what receivers hear, one for what comes
+// back to the sources, and two for the slopes of either end (cuda/wave_pairs.cuh,
+// cuda/wave_slopes.cuh), for up to 256 times each; gradients gather in double between them. Floor
+// on an H200 (33.4e12 issue slots/s): 8000² 46 µs, 1.7 forwards. Not run on a GPU yet.
 #include "cuda/wave_direct.cuh"
 #include "cuda/wave_slopes.cuh"
 #include "cuda/wave_slots.cuh"
@@ -140,7 +140,8 @@ __global__ void __launch_bounds__(WaveInputTuning::threads)
   if (op.gradAmplitudes) op.gradAmplitudes[i] = Real(sent(kSentAmplitude));
   if (op.gradFrequencies) op.gradFrequencies[i] = Real(sent(kSentFrequency));
   for (int64_t axis = 0; op.gradPositions && axis < 3; ++axis) {
-    op.gradPositions[axis * op.nodes + i] = heard(kHeardPosition + axis, sent(kSentPosition + axis));
+    op.gradPositions[axis * op.nodes + i] =
+        heard(kHeardPosition + axis, sent(kSentPosition + axis));
   }
 }
 
@@ -174,8 +175,8 @@ __global__ void __launch_bounds__(WaveInputTuning::threads)
 
 void launchTotals(const double* totals, int64_t blocks, double* to, bool isFirst,
                   const Context& context) {
-  launch(takeTotalsKernel, dim3(1), waveBlock(),
-         WaveInputTuning::threads / kWarp * sizeof(double), context, totals, blocks, to, isFirst);
+  launch(takeTotalsKernel, dim3(1), waveBlock(), WaveInputTuning::threads / kWarp * sizeof(double),
+         context, totals, blocks, to, isFirst);
 }
 
 template <class Real>

@@ -2,27 +2,18 @@
 // q = A e^(iω t) or as phases, and the sums of parts on their way to the field.
 #pragma once
 
-#include "cuda/fault.cuh"
 #include "cuda/hardware_math.cuh"
 #include "cuda/reduce.cuh"
+#include "cuda/wave_values.cuh"
 #include "ops/wave_field.h"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct WaveInputTuning {
-  static constexpr int threads = 128;                      // not measured
-  static constexpr int64_t samples = 256;                  // of a pass over the pairs
+  static constexpr int threads = 128;                       // not measured
+  static constexpr int64_t samples = 256;                   // of a pass over the pairs
   static constexpr int64_t sumElements = int64_t(1) << 27;  // bound of the parts' memory
 };
-
-template <class Real>
-HOST_DEVICE bool isFiniteNumber(Real x) {
-  return x * Real(0) == Real(0);
-}
-template <class Real>
-HOST_DEVICE Real notANumber() {
-  return Real(__builtin_nanf(""));
-}
 
 // k and ε; NaN where ε is not a softening, which makes every output NaN.
 template <class Real>
@@ -33,10 +24,6 @@ __device__ __forceinline__ WaveMedium<Real> loadMedium(View<const Real> wavenumb
   return WaveMedium<Real>::of(wavenumber[0], isSound ? epsilon : notANumber<Real>());
 }
 
-template <class T>
-__device__ __forceinline__ void checkFinite(View<const T> values, int64_t i, FaultSlot slot) {
-  if (!isFiniteNumber(values[i])) raise(slot, FaultRule::waveFinite, i, double(values[i]));
-}
 // By the threads of a grid, of which thread i checks the node i and the sample i.
 template <class Real>
 __device__ __forceinline__ void checkWaves(const WaveFieldInputs<Real>& op, int64_t i,
@@ -88,9 +75,7 @@ template <class Real>
 __device__ __forceinline__ Real soundAmplitude(const WaveFieldInputs<Real>& op, int64_t j,
                                                int64_t sample) {
   const Real amplitude = op.amplitudes[j];
-  const bool isSound = isFiniteNumber(amplitude) && isFiniteNumber(op.frequencies[j]) &&
-                       isFiniteNumber(op.times[sample]);
-  return isSound ? amplitude : notANumber<Real>();
+  return soundValue(amplitude, amplitude, op.frequencies[j], op.times[sample]);
 }
 // Re q and Im q of one source and time.
 template <class Real>

@@ -12,10 +12,10 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct WavePairTuning {
-  static constexpr int threads = 128;           // not measured
-  static constexpr int tile = 128;              // sources in shared memory; one for each thread
-  static constexpr int64_t blocks = 1024;       // wanted at least, by parts; not measured
-  static constexpr int64_t partLength = 4096;   // sources of a float sum at most
+  static constexpr int threads = 128;               // not measured
+  static constexpr int tile = 128;                  // sources in shared memory; one for each thread
+  static constexpr int64_t blocks = 1024;           // wanted at least, by parts; not measured
+  static constexpr int64_t partLength = 4096;       // sources of a float sum at most
   static constexpr int64_t denseReceivers = 65536;  // from here on a thread has several receivers
 };
 
@@ -84,8 +84,8 @@ struct WaveAdjointByTimes {
 template <bool kHalfDistance, class Real>
 __device__ __forceinline__ Real softenedDistance(const Real (&own)[3], const Real* other,
                                                  Real softening) {
-  Real r = hardwareSquareRoot(squaredLength(own[0] - other[0], own[1] - other[1],
-                                            own[2] - other[2]));
+  Real r =
+      hardwareSquareRoot(squaredLength(own[0] - other[0], own[1] - other[1], own[2] - other[2]));
   if constexpr (kHalfDistance) r = widen(narrow<float16>(r));
   return r + softening;
 }
@@ -146,8 +146,7 @@ __device__ __forceinline__ void sumTile(const WaveMedium<Real>& medium, const Re
       Tile::fetch(record, shared, first + n);
 #pragma unroll
       for (int r = 0; r < kReceivers; ++r) {
-        const Real d =
-            softenedDistance<Rule::roundsDistance>(own[r], record, medium.softening);
+        const Real d = softenedDistance<Rule::roundsDistance>(own[r], record, medium.softening);
         if (Rule::isMixed && (r + n) % 2 == 1) {
           Rule::template add<true>(medium, d, record + 3, sums[r]);
         } else {

@@ -18,22 +18,22 @@ namespace entrain::inline ENTRAIN_ISA::cuda {
 template <bool kSplit>
 struct WavePropagatorTuning {
   using Factor = std::conditional_t<kSplit, float16, bfloat16>;
-  static constexpr int tile = 128;                   // receivers and times of a block; not measured
-  static constexpr int sources = kSplit ? 16 : 32;   // of a stage; not measured
+  static constexpr int tile = 128;                  // receivers and times of a block; not measured
+  static constexpr int sources = kSplit ? 16 : 32;  // of a stage; not measured
   static constexpr int depth = 2 * sources;
   static constexpr int halves = kSplit ? 2 : 1;
   static constexpr int warpsDown = 4, warpsAcross = 2;
   static constexpr int threads = warpsDown * warpsAcross * kWarp;
   static constexpr int rowTiles = tile / warpsDown / kMatrixTile;
   static constexpr int columnTiles = tile / warpsAcross / kMatrixTile;
-  static constexpr int padding = 8;                      // elements, 16 bytes
-  static constexpr int leftStride = depth + padding;     // (tile, depth)
-  static constexpr int rightStride = tile + padding;     // (depth, tile)
+  static constexpr int padding = 8;                   // elements, 16 bytes
+  static constexpr int leftStride = depth + padding;  // (tile, depth)
+  static constexpr int rightStride = tile + padding;  // (depth, tile)
   static constexpr int leftElements = tile * leftStride;
   static constexpr int rightElements = depth * rightStride;
   static constexpr int stageElements = halves * (leftElements + rightElements);
-  static constexpr int runStages = 128 / sources;        // between moves of the split sums
-  static constexpr int64_t blocks = kSplit ? 132 : 264;  // wanted, by parts; not measured
+  static constexpr int runStages = 128 / sources;         // between moves of the split sums
+  static constexpr int64_t blocks = kSplit ? 132 : 264;   // wanted, by parts; not measured
   static constexpr int64_t partStages = 16384 / sources;  // at most
   static constexpr int patchStride = kMatrixTile + 4;
   static constexpr size_t sharedBytes = 2 * stageElements * sizeof(Factor);
@@ -168,8 +168,8 @@ __device__ __forceinline__ void makeLeft(const WavePropagator<kSplit>& work,
     Pack<float, kTogether> places[3];
 #pragma unroll
     for (int axis = 0; axis < 3; ++axis) {
-      places[axis] = loadPack<kTogether>(work.sources + axis * work.padded +
-                                         stage * Tuning::sources + s);
+      places[axis] =
+          loadPack<kTogether>(work.sources + axis * work.padded + stage * Tuning::sources + s);
     }
     Pack<Factor, kTogether> packs[2][Tuning::halves];
 #pragma unroll
@@ -233,8 +233,9 @@ struct WaveSums {
 #pragma unroll
         for (int half = Tuning::halves - 1; half >= 0; --half) {
           RightTile<Factor> right;
-          instruction::loadShared(right, stage.right(half) + k * Tuning::rightStride + column + j * kMatrixTile,
-                     Tuning::rightStride);
+          instruction::loadShared(
+              right, stage.right(half) + k * Tuning::rightStride + column + j * kMatrixTile,
+              Tuning::rightStride);
 #pragma unroll
           for (int i = 0; i < Tuning::rowTiles; ++i) {
             if constexpr (kSplit) {
@@ -263,7 +264,8 @@ struct WaveSums {
   }
   // Through a patch of shared memory, receivers side by side.
   __device__ __forceinline__ void put(const WavePropagator<kSplit>& work, int64_t firstReceiver,
-                                      int64_t firstTime, int64_t part, float scale, float* patches) {
+                                      int64_t firstTime, int64_t part, float scale,
+                                      float* patches) {
     float* const patch = patches + warpIndex() * kMatrixTile * Tuning::patchStride;
 #pragma unroll
     for (int i = 0; i < Tuning::rowTiles; ++i) {
@@ -356,7 +358,8 @@ void withPropagatorSums(const WaveFieldInputs<float>& op, const float* receivers
   const int64_t wanted = max(Tuning::blocks / tiles, ceilDivide(work.stages, Tuning::partStages));
   work.partStages = ceilDivide(work.stages, min(max(wanted, int64_t(1)), work.stages));
   work.parts = ceilDivide(work.stages, work.partStages);
-  const Workspace<typename Tuning::Factor> factors(context, Tuning::halves * 2 * work.padded * work.columns);
+  const Workspace<typename Tuning::Factor> factors(context,
+                                                   Tuning::halves * 2 * work.padded * work.columns);
   const Workspace<float> positions(context, 3 * work.padded), scale(context, 1);
   const Workspace<float> sums(context, work.parts * count * op.receivers);
   work.receivers = receivers;

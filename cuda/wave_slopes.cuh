@@ -1,8 +1,8 @@
-// ∂L/∂x of one end of every pair, and the sums for k and ε, at several times: a block of 256 threads
-// takes tiles of (64, 64) pairs, a thread (4, 4), and adds W = Σ_t ρ q over the times first, from
-// shared memory, so that C, S and the slope are formed once for all of them. One pass keeps the
-// receivers, another the sources: nothing is added by two threads. Per pair 2 fma a time, 28
-// instructions and 4 MUFU.
+// ∂L/∂x of one end of every pair, and the sums for k and ε, at several times: a block of 256
+// threads takes tiles of (64, 64) pairs, a thread (4, 4), and adds W = Σ_t ρ q over the times
+// first, from shared memory, so that C, S and the slope are formed once for all of them. One pass
+// keeps the receivers, another the sources: nothing is added by two threads. Per pair 2 fma a time,
+// 28 instructions and 4 MUFU.
 #pragma once
 
 #include "cuda/pack.cuh"
@@ -15,15 +15,15 @@ struct WaveSlopeTuning {
   static constexpr int tile = 64;  // nodes of either end; not measured
   static constexpr int side = 16;  // threads along either end
   static constexpr int threads = side * side;
-  static constexpr int each = tile / side;           // nodes of a thread
-  static constexpr int samples = 8;                  // in shared memory at a time; not measured
-  static constexpr int64_t blocks = 1024;            // wanted at least, by parts; not measured
-  static constexpr int64_t partTiles = 64;           // 4096 nodes, of a float sum at most
+  static constexpr int each = tile / side;  // nodes of a thread
+  static constexpr int samples = 8;         // in shared memory at a time; not measured
+  static constexpr int64_t blocks = 1024;   // wanted at least, by parts; not measured
+  static constexpr int64_t partTiles = 64;  // 4096 nodes, of a float sum at most
 };
 
 template <class Real>
 struct WaveSlopes {
-  const Real *own, *others;                // (3, …) positions
+  const Real *own, *others;               // (3, …) positions
   const Real *ownWeights, *otherWeights;  // (samples, 1, …) ρ or (samples, 2, …) q
   View<const Real> wavenumber, softening;
   int64_t ownCount, otherCount, samples, parts, partTiles;
@@ -184,7 +184,8 @@ struct WaveSlopeTile {
 
 // Grid: tiles of own nodes, parts of the others.
 template <class Real, bool kOwnReceives>
-__global__ void __launch_bounds__(WaveSlopeTuning::threads) waveSlopesKernel(WaveSlopes<Real> work) {
+__global__ void __launch_bounds__(WaveSlopeTuning::threads)
+    waveSlopesKernel(WaveSlopes<Real> work) {
   using Tuning = WaveSlopeTuning;
   const WaveMedium<Real> medium = loadMedium(work.wavenumber, work.softening);
   const int64_t firstOwn = int64_t(blockIdx.x) * Tuning::tile;

@@ -12,7 +12,7 @@ struct WaveSlotTuning {
 
 // The sorted targets; without any, each node stands at its own place.
 struct WaveSlots {
-  const int32_t* nodes;   // null where there are no targets
+  const int32_t* nodes;  // null where there are no targets
   const int64_t* places;
   int64_t count;
 

@@ -2,8 +2,8 @@
 // keeps 128 rows in registers, four a lane, and turns 32 columns past them: at step s lane l meets
 // column (l + s) mod 32, whose sums move on by a shuffle, so nothing is added by two threads. A
 // block's four warps meet the same columns; their column sums add up in shared memory. Partial sums
-// of rows (a strip of columns each) and columns (a super-row of blocks each) go to scratch memory of
-// a few per cent of N², and add up in double in their order. The diagonal tiles go one way.
+// of rows (a strip of columns each) and columns (a super-row of blocks each) go to scratch memory
+// of a few per cent of N², and add up in double in their order. The diagonal tiles go one way.
 // Instructions an unordered pair: see WaveFieldPair and WaveGradientPair.
 #pragma once
 
@@ -350,8 +350,8 @@ __global__ void __launch_bounds__(WaveSymmetricTuning::threads)
   if constexpr (Rule::hasGradients) {
 #pragma unroll
     for (int n = 0; n < 2; ++n) {
-      const double total = blockReduce(totals[n], 0.0, Sum{},
-                                       sharedMemory<double>(WaveColumns<Rule>::kTotalOffset));
+      const double total =
+          blockReduce(totals[n], 0.0, Sum{}, sharedMemory<double>(WaveColumns<Rule>::kTotalOffset));
       if (threadIdx.x == 0) work.totals[2 * blockIdx.x + n] = total;
     }
   }
