@@ -43,6 +43,7 @@
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 #include "ops/wave_field.h"
+#include "ops/wave_sources.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -96,7 +97,9 @@ using Operations = OperationList<
     SphereAction, SphereScatter, SphereState, SphereVortices,
     TanhForward, TanhBackward,
     TimeSliceForward, TimeSliceBackward,
-    WaveFieldForward,
+    WaveFieldForward, WaveFieldBackward,
+    WaveReceiveForward, WaveReceiveBackward,
+    WaveSourcesForward, WaveSourcesBackward,
     WideMatrixProduct>;
 // clang-format on
 

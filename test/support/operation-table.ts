@@ -20,6 +20,7 @@ import {
 } from './operation-rows.js'
 import { oscillatorRows } from './oscillator-rows.js'
 import { sphereRows } from './sphere-rows.js'
+import { waveRows } from './wave-rows.js'
 
 export type { Given, Row, Wanted } from './operation-rows.js'
 
@@ -366,4 +367,5 @@ export const operationTable: Readonly<Record<string, Row>> = {
   ...oscillatorRows,
   ...noiseRows,
   ...sphereRows,
+  ...waveRows,
 }
