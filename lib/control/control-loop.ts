@@ -172,9 +172,12 @@ export class ControlLoop implements Disposable {
 
   #choose(): Choice {
     const state = this.sphere.state()
-    const see = () => this.agent.forward(state.reshape([1, 1, -1]), this.#memory)
-    // An update after every cycle learns from this very pass.
-    const pass = this.settings.horizon === 1 ? see() : noGrad(see)
+    const states = state.reshape([1, 1, -1])
+    // An update after every cycle learns from this very pass, so its memory must outlive the cycle.
+    const pass =
+      this.settings.horizon === 1
+        ? this.agent.forward(states, this.#rollout.memory)
+        : noGrad(() => this.agent.forward(states, this.#memory))
     const { action: actionDeviation, structure: structureDeviation } = this.agent.logDeviations
     return noGrad(() => {
       const action = this.#explore(pass.action, actionDeviation, 0)
