@@ -220,3 +220,4 @@ export {
   saveCheckpoint,
 } from './train/checkpoint.js'
 export { type MetricsRecord, MetricsWriter } from './train/metrics.js'
+export { WaveTree, type WaveTreeOptions } from './waves/wave-tree.js'

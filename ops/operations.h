@@ -38,6 +38,7 @@
 #include "ops/simplex.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
+#include "ops/wave_tree.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -82,6 +83,7 @@ using Operations = OperationList<
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
+    WaveTreeSum,
     WideMatrixProduct>;
 // clang-format on
 
