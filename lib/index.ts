@@ -220,4 +220,10 @@ export {
   saveCheckpoint,
 } from './train/checkpoint.js'
 export { type MetricsRecord, MetricsWriter } from './train/metrics.js'
+export {
+  solveWaveField,
+  type WaveMethod,
+  type WaveSolution,
+  type WaveSolveOptions,
+} from './waves/solve.js'
 export { WaveTree, type WaveTreeOptions } from './waves/wave-tree.js'
