@@ -10,16 +10,16 @@ export interface WaveNumbers {
   readonly softening?: number
 }
 
-// 2π as 33 leading bits, 33 more, and the rest: products with whole turns up to 2^20 are exact, and larger
-// ones lose less than 1e-10 rad.
-const kTurn = [6.2831853069365025, 2.4308402025215864e-10, 8.089064995183803e-21] as const
+// 2π − the nearest float64.
+const kTurnRest = 2.4492935982947064e-16
 
-/** ω t − 2π n in about [−π, π], with the product held to twice float64. */
+/** ω t − 2π n in about [−π, π], with both products held to twice float64. */
 export function reducedPhase(frequency: number, time: number): number {
   const product = frequency * time
-  const rest = productError(frequency, time, product)
   const turns = Math.round(product / (2 * Math.PI))
-  return product - turns * kTurn[0] - turns * kTurn[1] - turns * kTurn[2] + rest
+  const whole = turns * (2 * Math.PI)
+  const rest = productError(frequency, time, product) - productError(turns, 2 * Math.PI, whole)
+  return product - whole + (rest - turns * kTurnRest)
 }
 
 // What a product of two numbers lost, by Dekker's split.
