@@ -39,6 +39,7 @@
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 #include "ops/wave_tree.h"
+#include "ops/wave_field.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -84,6 +85,7 @@ using Operations = OperationList<
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
     WaveTreeSum,
+    WaveFieldForward,
     WideMatrixProduct>;
 // clang-format on
 
