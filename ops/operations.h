@@ -85,7 +85,7 @@ using Operations = OperationList<
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
     WaveTreeSum,
-    WaveFieldForward,
+    WaveFieldForward, WaveFieldBackward,
     WideMatrixProduct>;
 // clang-format on
 
