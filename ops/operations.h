@@ -40,6 +40,7 @@
 #include "ops/time_slice.h"
 #include "ops/wave_field.h"
 #include "ops/wave_sources.h"
+#include "ops/wave_tree.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -84,9 +85,10 @@ using Operations = OperationList<
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
-    WaveFieldForward,
+    WaveFieldForward, WaveFieldBackward,
     WaveReceiveForward, WaveReceiveBackward,
     WaveSourcesForward, WaveSourcesBackward,
+    WaveTreeSum,
     WideMatrixProduct>;
 // clang-format on
 
