@@ -148,6 +148,21 @@ export {
   softmaxCrossEntropy,
 } from './operations/softmax-cross-entropy.js'
 export { timeSlice } from './operations/time-slice.js'
+export {
+  type WaveFieldGradientOptions,
+  type WaveFieldOptions,
+  type WaveGradients,
+  type WaveParameter,
+  type WaveSystem,
+  waveField,
+  waveFieldWithGradients,
+} from './operations/wave-field.js'
+export {
+  type WaveReceiveOptions,
+  type WaveSourcesOptions,
+  waveReceive,
+  waveSources,
+} from './operations/wave-sources.js'
 export { Adam, type AdamOptions, AdamW } from './optim/adamw.js'
 export { Optimizer, type OptimizerOptions } from './optim/optimizer.js'
 export * from './optim/schedule.js'
@@ -205,3 +220,10 @@ export {
   saveCheckpoint,
 } from './train/checkpoint.js'
 export { type MetricsRecord, MetricsWriter } from './train/metrics.js'
+export {
+  solveWaveField,
+  type WaveMethod,
+  type WaveSolution,
+  type WaveSolveOptions,
+} from './waves/solve.js'
+export { WaveTree, type WaveTreeOptions } from './waves/wave-tree.js'

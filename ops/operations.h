@@ -39,6 +39,8 @@
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 #include "ops/wave_field.h"
+#include "ops/wave_sources.h"
+#include "ops/wave_tree.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -84,6 +86,9 @@ using Operations = OperationList<
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
     WaveFieldForward, WaveFieldBackward,
+    WaveReceiveForward, WaveReceiveBackward,
+    WaveSourcesForward, WaveSourcesBackward,
+    WaveTreeSum,
     WideMatrixProduct>;
 // clang-format on
 
