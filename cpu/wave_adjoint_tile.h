@@ -252,15 +252,15 @@ struct WaveColumn {
   Vector<Real> length[kWaveBlock], inverse[kWaveBlock];
   Complex<Vector<Real>> exchange[kWaveBlock];
 };
-template <class Real>
+template <bool kSlope, class Real>
 HOST_DEVICE void fillColumn(const WaveTile<Real>& tile, WaveStages<Real>& stages,
                             WaveColumn<Real>& column) {
-  const Vector<Real> zero(Real(0));
   for (int64_t n = 0; n < tile.count; ++n) {
     column.propagator[n] = stages.propagator;
-    column.length[n] = stages.length;
-    column.inverse[n] = stages.inverse;
-    column.exchange[n] = {zero, zero};
+    if constexpr (kSlope) {
+      column.length[n] = stages.length;
+      column.inverse[n] = stages.inverse;
+    }
     advance(tile, stages);
   }
 }
@@ -282,7 +282,8 @@ HOST_DEVICE void addTimes(const WaveTile<Real>& tile, int64_t j, int m, WaveColu
   });
   for (int64_t n = 0; n < tile.count; ++n) {
     const auto g = column.propagator[n];
-    Complex<Lanes> exchange = column.exchange[n];
+    Complex<Lanes> exchange = {Lanes(Real(0)), Lanes(Real(0))};
+    if (kSlope && m > 0) exchange = column.exchange[n];
     unroll<times>([&](auto time) __attribute__((always_inline)) {
       constexpr int t = time.value;
       Lanes* const first = tile.sums + n * planes + heardPlane(m + t);
@@ -325,7 +326,7 @@ __attribute__((noinline)) void addPairs(const WaveTile<Real>& tile, int64_t begi
   WaveColumn<Real> column;
   for (int64_t j = begin; j < end; j += Lanes::kLanes, to += Lanes::kLanes) {
     const WavePlace<Real> place = placesFrom(tile.second, j);
-    fillColumn(tile, stages, column);
+    fillColumn<kSlope>(tile, stages, column);
     int m = 0;
     for (; m + 4 <= tile.samples; m += 4) {
       addTimes<kPairs, kSlope, 4>(tile, j, m, column, to, stride);
