@@ -47,6 +47,21 @@ function receivers(scale: number): Record<string, Given> {
   }
 }
 
+function fieldBackward(scale: number): Record<string, Given> {
+  const { nodes } = waveSizes(scale)
+  return {
+    ...waveFieldInputs(scale),
+    gradField: real(waveFieldLength(scale)),
+    gradPositions: real(3 * nodes),
+    gradAmplitudes: real(nodes),
+    gradFrequencies: real(nodes),
+    gradPhases: real(nodes),
+    gradWavenumber: real(1),
+    gradSoftening: real(1),
+    field: real(waveFieldLength(scale)),
+  }
+}
+
 /** Valid calls by operation. */
 export const waveRows: Readonly<Record<string, Row>> = {
   waveFieldForward: {
@@ -58,6 +73,7 @@ export const waveRows: Readonly<Record<string, Row>> = {
       float16Distances: false,
     }),
   },
+  waveFieldBackward: { call: (scale) => fieldBackward(Math.min(scale, 300)) },
   waveReceiveForward: {
     call: (scale) => ({ ...receivers(scale), field: real(waveFieldLength(scale)) }),
   },
