@@ -85,17 +85,4 @@ __device__ __forceinline__ double hardwareWave(const WaveMedium<double>& medium,
       .sine;
 }
 
-// narrow() of finite numbers by the conversion of the hardware, where it has one.
-template <class Storage>
-__device__ __forceinline__ Storage hardwareNarrow(float x) {
-  if constexpr (std::is_same_v<Storage, bfloat16>) {
-    const __nv_bfloat16 rounded = __float2bfloat16_rn(x);
-    bfloat16 result;
-    memcpy(&result, &rounded, sizeof result);
-    return result;
-  } else {
-    return narrow<Storage>(x);
-  }
-}
-
 }  // namespace entrain::inline ENTRAIN_ISA::cuda

@@ -12,8 +12,7 @@ namespace {
 template <bool kHalfDistance, class Real>
 void runSymmetric(const WaveFieldForward<Real>& op, Context& context) {
   const Workspace<Real> planes(context, 2 * op.nodes);
-  launchChecks<Real>(op, context);
-  launchSourcePlanes<Real>(op, 0, 1, planes.data(), context);
+  WaveReceivers<Real>(op, context).template start<WaveStart::sources>(op, context, planes.data());
   withSymmetricSums<WaveFieldPair<Real, kHalfDistance>, Real>(
       op, planes.data(), context, [&](const auto& sums, const double*, int64_t) {
         launchField<Real>(op, sums, 0, 1, op.field, context);
@@ -28,10 +27,10 @@ void runPairs(const WaveFieldForward<Real>& op, Context& context) {
     });
     return;
   }
-  const WaveReceivers<Real> receivers(op, context);
+  WaveReceivers<Real> receivers(op, context);
   const int64_t pass = samplesOfPass<Real>(op);
   const Workspace<Real> planes(context, 2 * pass * op.nodes);
-  launchChecks<Real>(op, context);
+  receivers.start(op, context);
   for (int64_t first = 0; first < op.samples; first += pass) {
     const int64_t count = min(pass, op.samples - first);
     launchSourcePlanes<Real>(op, first, count, planes.data(), context);
@@ -52,9 +51,9 @@ void runDirect(const WaveFieldForward<Real>& op, Context& context) {
 
 // Where there is a matrix unit for bfloat16.
 void runPropagator(const WaveFieldForward<float>& op, Context& context) {
-  const WaveReceivers<float> receivers(op, context);
+  WaveReceivers<float> receivers(op, context);
   const int64_t pass = samplesOfPass<float>(op);
-  launchChecks<float>(op, context);
+  receivers.start(op, context);
   for (int64_t first = 0; first < op.samples; first += pass) {
     const int64_t count = min(pass, op.samples - first);
     const auto put = [&](const auto& sums) {

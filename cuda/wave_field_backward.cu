@@ -184,7 +184,7 @@ void runSymmetricBackward(const WaveFieldBackward<Real>& op, Context& context) {
   const Workspace<Real> planes(context, 3 * op.nodes);
   const Workspace<double> totals(context, 2);
   const WaveGradients gradients = {nullptr, nullptr, totals.data()};
-  launchSourcePlanes<Real>(op, 0, 1, planes.data(), context);
+  WaveReceivers<Real>(op, context).template start<WaveStart::sources>(op, context, planes.data());
   launch(waveWeightsKernel<Real>, waveGrid(op.receivers), waveBlock(), 0, context, op, int64_t(0),
          int64_t(1), planes.data() + 2 * op.nodes);
   withSymmetricSums<WaveGradientPair<Real>, Real>(
@@ -212,6 +212,7 @@ class WaveBackward {
         gradients_{heard_.data(), sent_.data(), totals_.data()} {}
 
   void run() {
+    receivers_.start(op_, context_);
     for (int64_t first = 0; first < op_.samples; first += pass_) {
       const int64_t count = min(pass_, op_.samples - first);
       launchSourcePlanes<Real>(op_, first, count, planes_.data(), context_);
@@ -290,7 +291,7 @@ class WaveBackward {
 
   const WaveFieldBackward<Real>& op_;
   Context& context_;
-  const WaveReceivers<Real> receivers_;
+  WaveReceivers<Real> receivers_;
   int64_t pass_;
   const Workspace<Real> planes_, weights_;
   const Workspace<double> heard_, sent_, totals_;
@@ -301,7 +302,6 @@ class WaveBackward {
 
 template <class Real>
 void run(const WaveFieldBackward<Real>& op, Context& context) {
-  launchChecks<Real>(op, context);
   if (isSymmetric<Real>(op)) return runSymmetricBackward(op, context);
   WaveBackward<Real>(op, context).run();
 }

@@ -12,11 +12,11 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct WavePairTuning {
-  static constexpr int threads = 128;               // not measured
-  static constexpr int tile = 128;                  // sources in shared memory; one for each thread
-  static constexpr int64_t blocks = 1024;           // wanted at least, by parts; not measured
-  static constexpr int64_t partLength = 4096;       // sources of a float sum at most
-  static constexpr int64_t denseReceivers = 65536;  // from here on a thread has several receivers
+  static constexpr int threads = 128;              // not measured
+  static constexpr int tile = 128;                 // sources in shared memory; one for each thread
+  static constexpr int64_t blocks = 1024;          // wanted at least, by parts; not measured
+  static constexpr int64_t partLength = 4096;      // sources of a float sum at most
+  static constexpr int64_t denseReceivers = 4096;  // from here on a thread has several receivers
 };
 
 template <class Real>

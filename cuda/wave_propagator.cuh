@@ -18,22 +18,24 @@ namespace entrain::inline ENTRAIN_ISA::cuda {
 template <bool kSplit>
 struct WavePropagatorTuning {
   using Factor = std::conditional_t<kSplit, float16, bfloat16>;
-  static constexpr int tile = 128;                  // receivers and times of a block; not measured
-  static constexpr int sources = kSplit ? 16 : 32;  // of a stage; not measured
+  static constexpr int rows = 128;                    // receivers of a block; not measured
+  static constexpr int columns = kSplit ? 128 : 256;  // times of a block; not measured
+  static constexpr int sources = 16;                  // of a stage; not measured
   static constexpr int depth = 2 * sources;
   static constexpr int halves = kSplit ? 2 : 1;
-  static constexpr int warpsDown = 4, warpsAcross = 2;
+  static constexpr int warpsDown = 4, warpsAcross = columns / 64;
   static constexpr int threads = warpsDown * warpsAcross * kWarp;
-  static constexpr int rowTiles = tile / warpsDown / kMatrixTile;
-  static constexpr int columnTiles = tile / warpsAcross / kMatrixTile;
-  static constexpr int padding = 8;                   // elements, 16 bytes
-  static constexpr int leftStride = depth + padding;  // (tile, depth)
-  static constexpr int rightStride = tile + padding;  // (depth, tile)
-  static constexpr int leftElements = tile * leftStride;
+  static constexpr int rowTiles = rows / warpsDown / kMatrixTile;
+  static constexpr int columnTiles = columns / warpsAcross / kMatrixTile;
+  static constexpr int sharers = threads / rows;         // threads that make one receiver's C and S
+  static constexpr int padding = 8;                      // elements, 16 bytes
+  static constexpr int leftStride = depth + padding;     // (rows, depth)
+  static constexpr int rightStride = columns + padding;  // (depth, columns)
+  static constexpr int leftElements = rows * leftStride;
   static constexpr int rightElements = depth * rightStride;
   static constexpr int stageElements = halves * (leftElements + rightElements);
   static constexpr int runStages = 128 / sources;         // between moves of the split sums
-  static constexpr int64_t blocks = kSplit ? 132 : 264;   // wanted, by parts; not measured
+  static constexpr int64_t blocks = 132;                  // wanted, by parts; not measured
   static constexpr int64_t partStages = 16384 / sources;  // at most
   static constexpr int patchStride = kMatrixTile + 4;
   static constexpr size_t sharedBytes = 2 * stageElements * sizeof(Factor);
@@ -117,80 +119,98 @@ struct WaveStage {
   }
 };
 
-// The right factor's tile on its way through a thread's registers.
+// The right factor's tile on its way through a thread's registers, as words.
 template <bool kSplit>
 struct WaveFetch {
   using Tuning = WavePropagatorTuning<kSplit>;
-  static constexpr int kCount = 8;  // 16 bytes
-  static constexpr int kAcross = Tuning::tile / kCount;
+  using Words = Pack<uint32_t, 4>;
+  static constexpr int kCount = sizeof(Words) / sizeof(bfloat16);
+  static constexpr int kAcross = Tuning::columns / kCount;
   static constexpr int kPacks = Tuning::depth * kAcross / Tuning::threads;  // of one half
-  Pack<typename Tuning::Factor, kCount> packs[Tuning::halves][kPacks];
+  Words packs[Tuning::halves][kPacks];
 
   __device__ __forceinline__ void fetch(const WavePropagator<kSplit>& work, int64_t stage,
                                         int64_t firstColumn) {
+    const auto* from = work.factors + stage * Tuning::depth * work.columns + firstColumn +
+                       int(threadIdx.x) / kAcross * work.columns +
+                       int(threadIdx.x) % kAcross * kCount;
 #pragma unroll
     for (int half = 0; half < Tuning::halves; ++half) {
 #pragma unroll
       for (int p = 0; p < kPacks; ++p) {
-        const int n = p * Tuning::threads + int(threadIdx.x);
-        const int64_t row = stage * Tuning::depth + n / kAcross;
-        packs[half][p] =
-            loadPack<kCount>(work.factors + (half * 2 * work.padded + row) * work.columns +
-                             firstColumn + n % kAcross * kCount);
+        packs[half][p] = *reinterpret_cast<const Words*>(
+            from + (half * 2 * work.padded + p * (Tuning::threads / kAcross)) * work.columns);
       }
     }
   }
   __device__ __forceinline__ void store(const WaveStage<kSplit>& to) const {
+    const int place =
+        int(threadIdx.x) / kAcross * Tuning::rightStride + int(threadIdx.x) % kAcross * kCount;
 #pragma unroll
     for (int half = 0; half < Tuning::halves; ++half) {
 #pragma unroll
       for (int p = 0; p < kPacks; ++p) {
-        const int n = p * Tuning::threads + int(threadIdx.x);
-        storePack(to.right(half) + n / kAcross * Tuning::rightStride + n % kAcross * kCount,
-                  packs[half][p]);
+        *reinterpret_cast<Words*>(to.right(half) + place +
+                                  p * (Tuning::threads / kAcross) * Tuning::rightStride) =
+            packs[half][p];
       }
     }
   }
 };
 
-// C and S of a stage: two threads share a receiver, each makes half of the sources, four at a time.
+// Two numbers rounded to neighbours in memory, and what is left of them.
+template <class Factor, bool kSplit>
+__device__ __forceinline__ void splitPair(float x, float y, uint32_t (&words)[kSplit ? 2 : 1]) {
+  words[0] = instruction::narrowPair<Factor>(x, y);
+  if constexpr (kSplit) {
+    Factor high[2];
+    memcpy(high, words, sizeof high);
+    words[1] = instruction::narrowPair<Factor>(x - widen(high[0]), y - widen(high[1]));
+  }
+}
+
+// C and S of a stage: some threads share a receiver and its sources, four of them at a time.
 template <bool kSplit>
 __device__ __forceinline__ void makeLeft(const WavePropagator<kSplit>& work,
                                          const WaveMedium<float>& medium, const float (&own)[3],
                                          int64_t stage, const WaveStage<kSplit>& to) {
   using Tuning = WavePropagatorTuning<kSplit>;
-  constexpr int kTogether = 4, kEach = Tuning::sources / 2;
   using Factor = typename Tuning::Factor;
+  constexpr int kTogether = 4, kEach = Tuning::sources / Tuning::sharers;
+  static_assert(kEach % kTogether == 0);
   const float scale = kSplit ? leftScale(medium.softening) : 1.0f;
-  const int row = int(threadIdx.x) / 2, firstSource = int(threadIdx.x) % 2 * kEach;
-#pragma unroll 1
-  for (int s = firstSource; s < firstSource + kEach; s += kTogether) {
+  const int row = int(threadIdx.x) / Tuning::sharers;
+  const int firstSource = int(threadIdx.x) % Tuning::sharers * kEach;
+#pragma unroll
+  for (int group = 0; group < kEach; group += kTogether) {
+    const int s = firstSource + group;
     Pack<float, kTogether> places[3];
 #pragma unroll
     for (int axis = 0; axis < 3; ++axis) {
       places[axis] =
           loadPack<kTogether>(work.sources + axis * work.padded + stage * Tuning::sources + s);
     }
-    Pack<Factor, kTogether> packs[2][Tuning::halves];
+    float values[2][kTogether];
 #pragma unroll
     for (int n = 0; n < kTogether; ++n) {
       const float other[3] = {places[0].values[n], places[1].values[n], places[2].values[n]};
       const float d = softenedDistance<false>(own, other, medium.softening);
       const auto g = hardwarePropagator<false>(medium, d, hardwareInverse(d) * scale);
-#pragma unroll
-      for (int part = 0; part < 2; ++part) {
-        const float x = part == 0 ? g.cosine : g.sine;
-        const Factor high = hardwareNarrow<Factor>(x);
-        packs[part][0].values[n] = high;
-        if constexpr (kSplit) packs[part][1].values[n] = hardwareNarrow<Factor>(x - widen(high));
-      }
+      values[0][n] = g.cosine;
+      values[1][n] = g.sine;
     }
 #pragma unroll
     for (int part = 0; part < 2; ++part) {
+      uint32_t words[2][Tuning::halves];
+#pragma unroll
+      for (int n = 0; n < 2; ++n) {
+        splitPair<Factor, kSplit>(values[part][2 * n], values[part][2 * n + 1], words[n]);
+      }
 #pragma unroll
       for (int half = 0; half < Tuning::halves; ++half) {
-        storePack(to.left(half) + row * Tuning::leftStride + part * Tuning::sources + s,
-                  packs[part][half]);
+        const Pack<uint32_t, 2> pack = {{words[0][half], words[1][half]}};
+        *reinterpret_cast<Pack<uint32_t, 2>*>(to.left(half) + row * Tuning::leftStride +
+                                              part * Tuning::sources + s) = pack;
       }
     }
   }
@@ -295,16 +315,16 @@ struct WaveSums {
 
 // Grid: tiles of receivers, tiles of times, parts of the stages.
 template <bool kSplit>
-__global__ void __launch_bounds__(WavePropagatorTuning<kSplit>::threads, kSplit ? 1 : 2)
+__global__ void __launch_bounds__(WavePropagatorTuning<kSplit>::threads)
     wavePropagatorKernel(WavePropagator<kSplit> work) {
   using Tuning = WavePropagatorTuning<kSplit>;
-  const int64_t firstReceiver = int64_t(blockIdx.x) * Tuning::tile;
-  const int64_t firstTime = int64_t(blockIdx.y) * Tuning::tile;
+  const int64_t firstReceiver = int64_t(blockIdx.x) * Tuning::rows;
+  const int64_t firstTime = int64_t(blockIdx.y) * Tuning::columns;
   const int64_t begin = blockIdx.z * work.partStages;
   const int64_t end = min(begin + work.partStages, work.stages);
   const WaveMedium<float> medium = loadMedium(work.wavenumber, work.softening);
   float own[3] = {};
-  const int64_t receiver = firstReceiver + threadIdx.x / 2;
+  const int64_t receiver = firstReceiver + threadIdx.x / Tuning::sharers;
   if (receiver < work.receiverCount) {
     for (int axis = 0; axis < 3; ++axis) {
       own[axis] = work.receivers[axis * work.receiverCount + receiver];
@@ -352,9 +372,9 @@ void withPropagatorSums(const WaveFieldInputs<float>& op, const float* receivers
   work.stages = ceilDivide(op.nodes, Tuning::sources);
   work.padded = work.stages * Tuning::sources;
   work.count = count;
-  work.columns = ceilDivide(count, Tuning::tile) * Tuning::tile;
-  const int64_t rowTiles = ceilDivide(op.receivers, Tuning::tile);
-  const int64_t tiles = rowTiles * (work.columns / Tuning::tile);
+  const int64_t rowTiles = ceilDivide(op.receivers, Tuning::rows);
+  const int64_t columnTiles = ceilDivide(count, Tuning::columns), tiles = rowTiles * columnTiles;
+  work.columns = columnTiles * Tuning::columns;
   const int64_t wanted = max(Tuning::blocks / tiles, ceilDivide(work.stages, Tuning::partStages));
   work.partStages = ceilDivide(work.stages, min(max(wanted, int64_t(1)), work.stages));
   work.parts = ceilDivide(work.stages, work.partStages);
@@ -378,7 +398,7 @@ void withPropagatorSums(const WaveFieldInputs<float>& op, const float* receivers
          op, first, count, work.padded, work.columns, factors.data(),
          static_cast<const float*>(scale.data()), positions.data());
   launch(wavePropagatorKernel<kSplit>,
-         dim3(unsigned(rowTiles), unsigned(work.columns / Tuning::tile), unsigned(work.parts)),
+         dim3(unsigned(rowTiles), unsigned(columnTiles), unsigned(work.parts)),
          dim3(Tuning::threads), Tuning::sharedBytes, context, work);
   use(PartSums<float>{work.sums, work.parts, count, op.receivers});
 }
