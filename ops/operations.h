@@ -38,6 +38,7 @@
 #include "ops/simplex.h"
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
+#include "ops/wave_field.h"
 #include "ops/wave_tree.h"
 
 namespace entrain::inline ENTRAIN_ISA {
@@ -83,6 +84,7 @@ using Operations = OperationList<
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
+    WaveFieldForward,
     WaveTreeSum,
     WideMatrixProduct>;
 // clang-format on

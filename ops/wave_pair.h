@@ -27,30 +27,52 @@ HOST_DEVICE Real squaredLength(Real x, Real y, Real z) {
   return fma(z, z, fma(y, y, x * x));
 }
 
-// cos k d and sin k d from half turns: folded to a quarter turn on either side of a whole number of
-// them, whose sign both share.
+// A number of half turns folded to a quarter turn on either side of a whole number of them.
+template <class Real>
+struct FoldedWave {
+  Real x;              // in [-1/2, 1/2] half turns
+  Integer<Real> sign;  // the sign bit, set where the whole number is odd
+};
+template <class Real>
+HOST_DEVICE FoldedWave<Real> foldWave(Real halfTurns) {
+  using Number = Lane<Real>;
+  constexpr int kToSign = 8 * sizeof(Number) - 1;
+  const Real whole = roundToEven(halfTurns);
+  return {halfTurns - whole, toBits(whole + Real(Number(kIsSingle<Real> ? 0x1.8p23 : 0x1.8p52)))
+                                 << kToSign};
+}
+// sin πx / x of z = x², times ±1, and cos πx, for float: minimax on |x| <= 1/2 by Remez exchange,
+// relative error 2^-27.5 and absolute error 2^-24.4.
+template <int sign, class Real>
+HOST_DEVICE Real foldedSineRatio(Real z) {
+  return polynomial(z, sign * 0x1.921fb6p+1f, sign * -0x1.4abbc2p+2f, sign * 0x1.4668bp+1f,
+                    sign * -0x1.324ccap-1f, sign * 0x1.3daff6p-4f);
+}
+template <class Real>
+HOST_DEVICE Real foldedCosine(Real z) {
+  return polynomial(z, 0x1.fffffep-1f, -0x1.3bd3a6p+2f, 0x1.03bd06p+2f, -0x1.54f61ap+0f,
+                    0x1.c1f066p-3f);
+}
+
+// x with its sign changed where the sign bit is set.
+template <class Real>
+HOST_DEVICE Real withSignChanged(Real x, Integer<Real> sign) {
+  return fromBits(toBits(x) ^ sign);
+}
+
+// cos k d and sin k d.
 template <class Real>
 HOST_DEVICE Circle<Real> waveCircle(const WaveMedium<Lane<Real>>& medium, Real distance) {
-  using Number = Lane<Real>;
-  const Real halfTurns = distance * Real(medium.turnsPerUnit + medium.turnsPerUnit);
-  const Real whole = roundToEven(halfTurns);
-  const Real x = halfTurns - whole;  // in [-1/2, 1/2] half turns
-  const Real z = x * x;
+  const auto [x, sign] = foldWave(distance * Real(medium.turnsPerUnit + medium.turnsPerUnit));
   Real sine, cosine;
   if constexpr (kIsSingle<Real>) {
-    // Minimax on |x| <= 1/2 by Remez exchange: sin πx = x P(x²), relative error 2^-27.5;
-    // cos πx = Q(x²), absolute error 2^-24.4.
-    sine = x * polynomial(z, 0x1.921fb6p+1f, -0x1.4abbc2p+2f, 0x1.4668bp+1f, -0x1.324ccap-1f,
-                          0x1.3daff6p-4f);
-    cosine = polynomial(z, 0x1.fffffep-1f, -0x1.3bd3a6p+2f, 0x1.03bd06p+2f, -0x1.54f61ap+0f,
-                        0x1.c1f066p-3f);
+    const Real z = x * x;
+    sine = x * foldedSineRatio<1>(z);
+    cosine = foldedCosine(z);
   } else {
     sineCosine(x * Real(3.141592653589793), sine, cosine);
   }
-  // The sign bit of an odd count of half turns.
-  constexpr int kToSign = 8 * sizeof(Number) - 1;
-  const auto sign = toBits(whole + Real(Number(kIsSingle<Real> ? 0x1.8p23 : 0x1.8p52))) << kToSign;
-  return {fromBits(toBits(sine) ^ sign), fromBits(toBits(cosine) ^ sign)};
+  return {withSignChanged(sine, sign), withSignChanged(cosine, sign)};
 }
 
 // C and S of the propagator.
@@ -68,6 +90,42 @@ HOST_DEVICE Propagator<Real> propagatorSlope(Propagator<Real> g, Real wavenumber
                                              Real inverseDistance) {
   return {-fma(g.cosine, inverseDistance, wavenumber * g.sine),
           fma(wavenumber, g.cosine, -(g.sine * inverseDistance))};
+}
+
+// G itself: a receiver hears Re G Im q + Im G Re q of a source.
+template <class Real>
+struct ComplexPropagator {
+  Real real, imaginary;  // C, -S
+};
+template <class Real>
+HOST_DEVICE ComplexPropagator<Real> complexPropagator(const WaveMedium<Lane<Real>>& medium,
+                                                      Real distance) {
+  const Real inverse = Real(Lane<Real>(1)) / distance;
+  if constexpr (kIsSingle<Real>) {
+    const auto [x, sign] = foldWave(distance * Real(medium.turnsPerUnit + medium.turnsPerUnit));
+    const Real z = x * x;
+    const Real signedInverse = withSignChanged(inverse, sign);  // one change of sign for both
+    return {foldedCosine(z) * signedInverse, (x * signedInverse) * foldedSineRatio<-1>(z)};
+  } else {
+    const Circle<Real> circle = waveCircle(medium, distance);
+    return {circle.cosine * inverse, -(circle.sine * inverse)};
+  }
+}
+
+// A sin(π h - k d) / d of a source whose phase is h half turns: half the work of G for one time.
+template <class Real>
+HOST_DEVICE Real heardWave(const WaveMedium<Lane<Real>>& medium, Real distance, Real amplitude,
+                           Real halfTurns) {
+  const Lane<Real> rate = medium.turnsPerUnit + medium.turnsPerUnit;
+  const auto [x, sign] = foldWave(fma(distance, Real(-rate), halfTurns));
+  const Real scale = withSignChanged(amplitude, sign) / distance;
+  if constexpr (kIsSingle<Real>) {
+    return (x * scale) * foldedSineRatio<1>(x * x);
+  } else {
+    Real sine, cosine;
+    sineCosine(x * Real(3.141592653589793), sine, cosine);
+    return sine * scale;
+  }
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA

@@ -10,16 +10,32 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
+// ω t in turns less the whole ones: in [-1/2, 1/2] and a little. `Wide` is double or a vector.
+template <class Wide>
+HOST_DEVICE Wide waveTurns(Wide frequency, Wide time) {
+  const Wide product = frequency * time;
+  const Wide rest = fma(frequency, time, -product);
+  return turnsOfAngle(product) + rest * kTurnsPerRadian;
+}
+// Turns as a phase of 64 bits: the shift by a turn's half is exact and keeps a half turn in range.
+template <class Wide>
+HOST_DEVICE Integer<Wide> phaseOfTurns(Wide turns) {
+  const Integer<Wide> half = toInteger(turns * 0x1p63);
+  return wrappingSum(half, half);
+}
+// Turns as a phase of 32 bits: the lower half of each result.
+template <class Wide>
+HOST_DEVICE Integer<Wide> shortPhaseOfTurns(Wide turns) {
+  return toBits(turns * 0x1p32 + Wide(0x1.8p52));
+}
 // The phase of ω t, for one source and one time.
 template <class Real>
 HOST_DEVICE Integer<Real> wavePhase(double frequency, double time) {
-  const double product = frequency * time;
-  const double rest = fma(frequency, time, -product);
-  const double turns = turnsOfAngle(product) + rest * kTurnsPerRadian;
+  const double turns = waveTurns(frequency, time);
   if constexpr (kIsSingle<Real>) {
-    return int32_t(uint32_t(toInteger(turns * 0x1p32)));  // modulo a turn
+    return int32_t(uint32_t(shortPhaseOfTurns(turns)));
   } else {
-    return phaseOf<double>(turns * kRadiansPerTurn);
+    return phaseOfTurns(turns);
   }
 }
 // e^(iω t): cosine and sine.
