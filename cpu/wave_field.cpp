@@ -55,11 +55,10 @@ void runDirect(const WaveFieldForward<Real>& op, const WaveGeometry<Real>& geome
 
 template <class Real>
 void run(const WaveFieldForward<Real>& op, Context& context) {
-  const Real nan = Real(__builtin_nan(""));
   int64_t faulty = 0;
   const int32_t* const nodes = receiverNodes(op.targets, op.nodes, faulty, context);
   if (!checkWaves(op, context)) {
-    for (int64_t i = 0; i < op.field.length; ++i) op.field[i] = nan;
+    for (int64_t i = 0; i < op.field.length; ++i) op.field[i] = __builtin_nan("");
     return;
   }
   const WaveGeometry<Real> geometry(op, context);
@@ -81,10 +80,7 @@ void run(const WaveFieldForward<Real>& op, Context& context) {
   } else {
     runDirect<Real, false>(op, geometry, some, writer, context);
   }
-  for (int64_t s = 0; faulty > 0 && s < op.receivers; ++s) {
-    if (op.targets[s] >= 0 && op.targets[s] < op.nodes) continue;
-    for (int64_t row = 0; row < 2 * op.samples; ++row) op.field[row * op.receivers + s] = nan;
-  }
+  blankFaultyReceivers(op, faulty);
 }
 
 EXPORT_KERNELS(WaveFieldForward)

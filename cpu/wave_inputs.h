@@ -92,6 +92,17 @@ inline const int32_t* receiverNodes(View<const int32_t> targets, int64_t nodes, 
   return receivers;
 }
 
+// NaN in the field of the receivers that there are not.
+template <class Operation>
+void blankFaultyReceivers(const Operation& op, int64_t faulty) {
+  for (int64_t s = 0; faulty > 0 && s < op.receivers; ++s) {
+    if (op.targets[s] >= 0 && op.targets[s] < op.nodes) continue;
+    for (int64_t row = 0; row < 2 * op.samples; ++row) {
+      op.field[row * op.receivers + s] = __builtin_nan("");
+    }
+  }
+}
+
 // ---- sources ----
 
 // The elements of a vector of floats as doubles, first half and second.
@@ -142,10 +153,11 @@ HOST_DEVICE Vector<Real> halfTurnsOf(const Turns& turns) {
   }
 }
 
-// Calls body(j, amplitudes, frequencies) for every vector of the padded nodes, on all threads; the
-// frequencies are widened, both are 0 beyond the nodes.
-template <class Real, class Body>
-void forEachSource(const WaveFieldInputs<Real>& op, Context& context, const Body& body) {
+// Calls body(j, amplitudes, frequencies) for every vector of the padded nodes of an operation, on
+// all threads; the frequencies are widened, both are 0 beyond the nodes.
+template <class Operation, class Body>
+void forEachSource(const Operation& op, Context& context, const Body& body) {
+  using Real = std::remove_cvref_t<decltype(op.amplitudes[0])>;
   constexpr int64_t kLanes = Vector<Real>::kLanes;
   constexpr int64_t kGrain = 64 * kLanes;
   context.forRange(paddedWaveNodes(op.nodes), kGrain, [&](int64_t begin, int64_t end) {

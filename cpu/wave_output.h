@@ -2,9 +2,35 @@
 #pragma once
 
 #include "cpu/kernel.h"
+#include "cpu/vector.h"
 #include "ops/wave_field.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
+
+// e^(iφ) of the receivers.
+template <class Real>
+struct ReceiverCircles {
+  Real *cosine, *sine;
+
+  // `nodes` are those that the receivers are; null where all are.
+  ReceiverCircles(View<const Real> phases, const int32_t* nodes, int64_t receivers,
+                  Context& context) {
+    constexpr int64_t kLanes = Vector<Real>::kLanes, kGrain = 2048;
+    const int64_t padded = (receivers + kLanes - 1) / kLanes * kLanes;
+    cosine = context.workspace<Real>(padded);
+    sine = context.workspace<Real>(padded);
+    context.forRange(padded, kGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t s = begin; s < end; s += kLanes) {
+        const auto circle = receiverCircle(Vector<Real>(eachLane<Real>([&](int lane) {
+          if (s + lane >= receivers) return Real(0);
+          return phases[nodes ? nodes[s + lane] : s + lane];
+        })));
+        store(cosine + s, circle.cosine);
+        store(sine + s, circle.sine);
+      }
+    });
+  }
+};
 
 // S of receiver s at sample m: data[m * sampleStride + s * receiverStride].
 template <class Real>
@@ -17,13 +43,7 @@ template <class Real>
 class FieldWriter {
  public:
   FieldWriter(const WaveFieldForward<Real>& op, const int32_t* nodes, Context& context)
-      : op_(op), circles_(context.workspace<Circle<Real>>(op.receivers)) {
-    context.forRange(op.receivers, kGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t s = begin; s < end; ++s) {
-        circles_[s] = receiverCircle(op.phases[nodes ? nodes[s] : s]);
-      }
-    });
-  }
+      : op_(op), circles_(op.phases, nodes, op.receivers, context) {}
 
   // The receivers [begin, end), to which the sums begin, at `count` samples from `first` on.
   void write(const ReceiverSums<Real>& sums, int64_t begin, int64_t end, int64_t first,
@@ -33,8 +53,8 @@ class FieldWriter {
       Real* const real = op_.field.data + 2 * (first + m) * op_.receivers;
       Real* const imaginary = real + op_.receivers;
       for (int64_t s = begin; s < end; ++s, from += sums.receiverStride) {
-        real[s] = circles_[s].cosine * *from;
-        imaginary[s] = circles_[s].sine * *from;
+        real[s] = circles_.cosine[s] * *from;
+        imaginary[s] = circles_.sine[s] * *from;
       }
     }
   }
@@ -50,7 +70,7 @@ class FieldWriter {
  private:
   static constexpr int64_t kGrain = 2048;
   const WaveFieldForward<Real>& op_;
-  Circle<Real>* circles_;
+  const ReceiverCircles<Real> circles_;
 };
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu

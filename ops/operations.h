@@ -39,6 +39,7 @@
 #include "ops/softmax_cross_entropy.h"
 #include "ops/time_slice.h"
 #include "ops/wave_field.h"
+#include "ops/wave_sources.h"
 #include "ops/wave_tree.h"
 
 namespace entrain::inline ENTRAIN_ISA {
@@ -84,7 +85,9 @@ using Operations = OperationList<
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
     TimeSliceForward, TimeSliceBackward,
-    WaveFieldForward,
+    WaveFieldForward, WaveFieldBackward,
+    WaveReceiveForward, WaveReceiveBackward,
+    WaveSourcesForward, WaveSourcesBackward,
     WaveTreeSum,
     WideMatrixProduct>;
 // clang-format on

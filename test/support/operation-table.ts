@@ -18,6 +18,7 @@ import {
   type Wanted,
 } from './operation-rows.js'
 import { oscillatorRows } from './oscillator-rows.js'
+import { waveRows } from './wave-rows.js'
 
 export type { Given, Row, Wanted } from './operation-rows.js'
 
@@ -362,4 +363,5 @@ export const operationTable: Readonly<Record<string, Row>> = {
   ...diagnosticRows,
   ...oscillatorRows,
   ...noiseRows,
+  ...waveRows,
 }
