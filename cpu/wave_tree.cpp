@@ -180,7 +180,7 @@ void addPairs(const TreeRun<Real>& run, const PairRows& rows, const Points<Real>
         const int64_t b = rows.entries[e];
         if (b < a) continue;
         if (b == a) {
-          addOneWay<kSamples>(run.medium, points, blockOf(a), blockOf(a));
+          addWithin<kSamples>(run.medium, points, blockOf(a));
         } else {
           addBothWays<kSamples>(run.medium, points, blockOf(a), blockOf(b),
                                 waiting + run.places[e]);

@@ -1,5 +1,5 @@
-// Sums over the pairs of two blocks of points, for 1, 2 or 4 samples of sources at once: the lanes
-// hold points of one block, the points of the other follow each other, and G serves both directions.
+// Sums over the pairs of two blocks of points, for 1, 2 or 4 samples of sources at once: rows are
+// points of one block, lanes those of the other, its partners; G serves both directions.
 #pragma once
 
 #include "cpu/kernel.h"
@@ -29,31 +29,7 @@ struct Block {
   int64_t begin, count, padded;
 };
 
-// U of block `a` += G q of block `b`.
-template <int kSamples, class Real>
-void addOneWay(const WaveMedium<Real>& medium, const Points<Real>& points, Block a, Block b) {
-  using Lanes = Vector<Real>;
-  constexpr int kPlanes = 2 * kSamples;
-  for (int64_t i = a.begin; i < a.begin + a.padded; i += Lanes::kLanes) {
-    const Lanes x = load(points.x + i), y = load(points.y + i), z = load(points.z + i);
-    Lanes u[kPlanes];
-    for (int plane = 0; plane < kPlanes; ++plane) u[plane] = Lanes(Real(0));
-    for (int64_t j = b.begin; j < b.begin + b.count; ++j) {
-      const auto g = propagatorBetween(medium, x - Lanes(points.x[j]), y - Lanes(points.y[j]),
-                                       z - Lanes(points.z[j]));
-      const Real* q = points.q + j;
-      for (int plane = 0; plane < kPlanes; plane += 2, q += 2 * points.length) {
-        addProduct(g, Lanes(q[0]), Lanes(q[points.length]), u[plane], u[plane + 1]);
-      }
-    }
-    for (int plane = 0; plane < kPlanes; ++plane) {
-      Real* const to = points.u + plane * points.length + i;
-      store(to, load(to) + u[plane]);
-    }
-  }
-}
-
-// Vector l of a group of kLanes becomes lane l: its sum, by halves. A fixed order.
+// The sum of vector l of kLanes becomes lane l: by halves, a fixed order.
 template <class Real>
 HOST_DEVICE Vector<Real> sumsOfVectors(Vector<Real>* vectors) {
   using Lanes = Vector<Real>;
@@ -66,6 +42,7 @@ HOST_DEVICE Vector<Real> sumsOfVectors(Vector<Real>* vectors) {
       low[lane] = lane / width * 2 * width + lane % width;
       high[lane] = low[lane] + width;
     }
+#pragma GCC unroll 8
     for (int i = 0; i < width; ++i) {
       const auto a = vectors[2 * i].v, b = vectors[2 * i + 1].v;
       vectors[i] = Lanes(__builtin_shuffle(a, b, low)) + Lanes(__builtin_shuffle(a, b, high));
@@ -74,62 +51,103 @@ HOST_DEVICE Vector<Real> sumsOfVectors(Vector<Real>* vectors) {
   return vectors[0];
 }
 
-// Vectors of block `a` whose U stays in the nearest cache while block `b` passes.
-constexpr int64_t kTileVectors = 8;
+// Rows whose sums stay in the nearest cache while the other block passes, and terms of a row's or a
+// partner's sum that are added up by themselves.
+constexpr int64_t kTileRows = 64;
 
-// U of block `a` += G q of block `b`, and `other`, planes of b.padded numbers, gets (or, after the
-// first tile, adds) G q of the tile.
-template <int kSamples, class Real>
-void addTile(const WaveMedium<Real>& medium, const Points<Real>& points, Block a, Block b,
-             Real* other, bool isFirst) {
+// Vectors of partners whose sums stand in registers.
+#if defined(__AVX512F__)
+template <int kSamples>
+constexpr int kPartnerVectors = kSamples == 1 ? 2 : 1;
+#else
+template <int kSamples>
+constexpr int kPartnerVectors = 1;
+#endif
+
+// Rows [begin, end) of one block against whole vectors of another from `at` on. `sums` are vectors
+// of the rows' planes, added to where `bothWays`; those of the partners go to `to`, planes `stride`
+// apart, over what is there or (`isFirst`) in its place.
+template <int kSamples, int kVectors, bool bothWays, class Real>
+HOST_DEVICE void addRows(const WaveMedium<Real>& medium, const Points<Real>& points, int64_t begin,
+                         int64_t end, int64_t at, Vector<Real>* sums, Real* to, int64_t stride,
+                         bool isFirst) {
   using Lanes = Vector<Real>;
   constexpr int kPlanes = 2 * kSamples, kLanes = Lanes::kLanes;
-  const int64_t vectors = a.padded / kLanes;
-  Lanes u[kTileVectors][kPlanes], q[kTileVectors][kPlanes], sums[kPlanes][kLanes];
-  for (int64_t v = 0; v < vectors; ++v) {
+  const int64_t length = points.length;
+  Lanes x[kVectors], y[kVectors], z[kVectors], q[kVectors][kPlanes], u[kVectors][kPlanes];
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) {
+    x[v] = load(points.x + at + v * kLanes);
+    y[v] = load(points.y + at + v * kLanes);
+    z[v] = load(points.z + at + v * kLanes);
+#pragma GCC unroll 8
     for (int plane = 0; plane < kPlanes; ++plane) {
+      q[v][plane] = load(points.q + plane * length + at + v * kLanes);
       u[v][plane] = Lanes(Real(0));
-      q[v][plane] = load(points.q + plane * points.length + a.begin + v * kLanes);
     }
   }
-  for (int64_t first = 0; first < b.count; first += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      // Where the block is filled up its last vector repeats a point, with q = 0.
-      const int64_t j = b.begin + first + lane;
-      const Lanes xj = Lanes(points.x[j]), yj = Lanes(points.y[j]), zj = Lanes(points.z[j]);
-      Lanes qj[kPlanes], back[kPlanes];
-      for (int plane = 0; plane < kPlanes; ++plane) {
-        qj[plane] = Lanes(points.q[plane * points.length + j]);
-        back[plane] = Lanes(Real(0));
-      }
-      for (int64_t v = 0; v < vectors; ++v) {
-        const int64_t i = a.begin + v * kLanes;
-        const auto g = propagatorBetween(medium, load(points.x + i) - xj, load(points.y + i) - yj,
-                                         load(points.z + i) - zj);
-        for (int plane = 0; plane < kPlanes; plane += 2) {
-          addProduct(g, qj[plane], qj[plane + 1], u[v][plane], u[v][plane + 1]);
-          addProduct(g, q[v][plane], q[v][plane + 1], back[plane], back[plane + 1]);
-        }
-      }
-      for (int plane = 0; plane < kPlanes; ++plane) sums[plane][lane] = back[plane];
-      if (first + lane + 1 == b.count) {
-        for (int rest = lane + 1; rest < kLanes; ++rest) {
-          for (int plane = 0; plane < kPlanes; ++plane) sums[plane][rest] = Lanes(Real(0));
-        }
-        break;
-      }
+  for (int64_t i = begin; i < end; ++i, sums += kPlanes) {
+    ComplexPropagator<Lanes> g[kVectors];
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) {
+      g[v] = propagatorBetween(medium, x[v] - Lanes(points.x[i]), y[v] - Lanes(points.y[i]),
+                               z[v] - Lanes(points.z[i]));
     }
-    for (int plane = 0; plane < kPlanes; ++plane) {
-      Real* const to = other + plane * b.padded + first;
-      const Lanes sum = sumsOfVectors(sums[plane]);
-      store(to, isFirst ? sum : load(to) + sum);
+#pragma GCC unroll 4
+    for (int plane = 0; plane < kPlanes; plane += 2) {
+      const Lanes real = Lanes(points.q[plane * length + i]);
+      const Lanes imaginary = Lanes(points.q[(plane + 1) * length + i]);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) {
+        addProduct(g[v], real, imaginary, u[v][plane], u[v][plane + 1]);
+      }
+      if constexpr (bothWays) {
+        Lanes backReal = sums[plane], backImaginary = sums[plane + 1];
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) {
+          addProduct(g[v], q[v][plane], q[v][plane + 1], backReal, backImaginary);
+        }
+        sums[plane] = backReal;
+        sums[plane + 1] = backImaginary;
+      }
     }
   }
-  for (int64_t v = 0; v < vectors; ++v) {
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 8
     for (int plane = 0; plane < kPlanes; ++plane) {
-      Real* const to = points.u + plane * points.length + a.begin + v * kLanes;
-      store(to, load(to) + u[v][plane]);
+      Real* const out = to + plane * stride + v * kLanes;
+      store(out, isFirst ? u[v][plane] : load(out) + u[v][plane]);
     }
+  }
+}
+
+// Rows [begin, end) against a whole block, whose U go to planes b.padded apart.
+template <int kSamples, bool bothWays, class Real>
+__attribute__((noinline)) void addRowsOfBlock(const WaveMedium<Real>& medium,
+                                              const Points<Real>& points, int64_t begin,
+                                              int64_t end, Block b, Vector<Real>* sums, Real* to,
+                                              int64_t stride, bool isFirst) {
+  constexpr int kVectors = kPartnerVectors<kSamples>, kLanes = Vector<Real>::kLanes;
+  int64_t at = 0;
+  for (; at + kVectors * kLanes <= b.padded; at += kVectors * kLanes) {
+    addRows<kSamples, kVectors, bothWays>(medium, points, begin, end, b.begin + at, sums, to + at,
+                                          stride, isFirst);
+  }
+  for (; at < b.padded; at += kLanes) {
+    addRows<kSamples, 1, bothWays>(medium, points, begin, end, b.begin + at, sums, to + at, stride,
+                                   isFirst);
+  }
+}
+
+// U of a block += G q of the same block.
+template <int kSamples, class Real>
+void addWithin(const WaveMedium<Real>& medium, const Points<Real>& points, Block b) {
+  for (int64_t row = 0; row < b.count; row += kTileRows) {
+    const int64_t end = row + kTileRows < b.count ? row + kTileRows : b.count;
+    addRowsOfBlock<kSamples, false>(medium, points, b.begin + row, b.begin + end, b,
+                                    static_cast<Vector<Real>*>(nullptr), points.u + b.begin,
+                                    points.length, false);
   }
 }
 
@@ -137,13 +155,32 @@ void addTile(const WaveMedium<Real>& medium, const Points<Real>& points, Block a
 template <int kSamples, class Real>
 void addBothWays(const WaveMedium<Real>& medium, const Points<Real>& points, Block a, Block b,
                  Real* other) {
-  constexpr int64_t kTile = kTileVectors * Vector<Real>::kLanes;
-  for (int64_t at = 0; at < a.padded; at += kTile) {
-    const int64_t padded = a.padded - at < kTile ? a.padded - at : kTile;
-    addTile<kSamples>(medium, points, {a.begin + at, padded, padded}, b, other, at == 0);
+  using Lanes = Vector<Real>;
+  constexpr int kPlanes = 2 * kSamples, kLanes = Lanes::kLanes;
+  constexpr int64_t kPiece = 4 * kTileRows;
+  Lanes sums[kTileRows * kPlanes];
+  for (int64_t row = 0; row < a.padded; row += kTileRows) {
+    const int64_t end = row + kTileRows < a.count ? row + kTileRows : a.count;
+    const int64_t padded = row + kTileRows < a.padded ? kTileRows : a.padded - row;
+    for (int64_t first = 0; first < b.padded; first += kPiece) {
+      const Block piece = {b.begin + first, kPiece,
+                           first + kPiece < b.padded ? kPiece : b.padded - first};
+      for (int64_t i = 0; i < padded * kPlanes; ++i) sums[i] = Lanes(Real(0));
+      addRowsOfBlock<kSamples, true>(medium, points, a.begin + row, a.begin + end, piece, sums,
+                                     other + first, b.padded, row == 0);
+      for (int64_t i = 0; i < padded; i += kLanes) {
+        for (int plane = 0; plane < kPlanes; ++plane) {
+          Lanes group[kLanes];
+#pragma GCC unroll 16
+          for (int k = 0; k < kLanes; ++k) group[k] = sums[(i + k) * kPlanes + plane];
+          Real* const to = points.u + plane * points.length + a.begin + row + i;
+          store(to, load(to) + sumsOfVectors(group));
+        }
+      }
+    }
   }
   if (a.padded > 0) return;
-  for (int64_t i = 0; i < 2 * kSamples * b.padded; ++i) other[i] = Real(0);
+  for (int64_t i = 0; i < kPlanes * b.padded; ++i) other[i] = Real(0);
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu::wave

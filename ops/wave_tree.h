@@ -61,21 +61,20 @@ HOST_DEVICE void axisWeights(Real s, int64_t order, const Lane<Real>* factors, R
   }
 }
 
-// Adds the product of G = C − iS and q to U.
+// U += G q.
 template <class Real>
-HOST_DEVICE void addProduct(Propagator<Real> g, Real qReal, Real qImaginary, Real& uReal,
+HOST_DEVICE void addProduct(ComplexPropagator<Real> g, Real qReal, Real qImaginary, Real& uReal,
                             Real& uImaginary) {
-  uReal = fma(g.cosine, qReal, fma(g.sine, qImaginary, uReal));
-  uImaginary = fma(g.cosine, qImaginary, fma(-g.sine, qReal, uImaginary));
+  uReal = fma(g.real, qReal, fma(-g.imaginary, qImaginary, uReal));
+  uImaginary = fma(g.real, qImaginary, fma(g.imaginary, qReal, uImaginary));
 }
 
 // G over the difference of two positions.
 template <class Real>
-HOST_DEVICE Propagator<Real> propagatorBetween(const WaveMedium<Lane<Real>>& medium, Real x, Real y,
-                                               Real z) {
-  using Number = Lane<Real>;
-  const Real distance = squareRoot(squaredLength(x, y, z)) + Real(medium.softening);
-  return propagatorOf(waveCircle(medium, distance), Real(Number(1)) / distance);
+HOST_DEVICE ComplexPropagator<Real> propagatorBetween(const WaveMedium<Lane<Real>>& medium, Real x,
+                                                      Real y, Real z) {
+  return complexPropagator(medium,
+                           squareRoot(squaredLength(x, y, z)) + Real(medium.softening));
 }
 
 template <class Real>
