@@ -1,4 +1,5 @@
-// The contract of peers/workloads.json: the names and parameters of all workloads. Nothing else may invent a row.
+// The contract: names and parameters of all workloads, peers/workloads.json with those that have no peer
+// there, workloads.json. Nothing else may invent a row.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -44,8 +45,12 @@ export const projectRoot = ((): string => {
 let contract: Contract | null = null
 
 function read(): Contract {
-  const path = join(projectRoot, 'bench', 'peers', 'workloads.json')
-  contract ??= JSON.parse(readFileSync(path, 'utf8')) as Contract
+  if (contract) return contract
+  const parse = (...path: string[]): Contract =>
+    JSON.parse(readFileSync(join(projectRoot, 'bench', ...path), 'utf8')) as Contract
+  const peers = parse('peers', 'workloads.json')
+  const { workloads } = parse('workloads.json')
+  contract = { ...peers, workloads: [...peers.workloads, ...workloads] }
   return contract
 }
 
@@ -82,6 +87,11 @@ function shrink({ workload, params }: Entry): Params {
   }
   if (workload.startsWith('kuramoto')) {
     return { ...params, N: 160, B: Math.min(Number(params.B), 3), steps: 10 }
+  }
+  if (workload.startsWith('wave')) {
+    const N = Math.min(Number(params.N), 400)
+    const S = params.S === params.N ? N : 60
+    return { ...params, N, S, M: Math.min(Number(params.M), 24) }
   }
   if (workload.startsWith('simplex')) return { ...params, shape: [12, 13, 14] }
   return params

@@ -44,11 +44,13 @@ const { buildEigenstate } = await import('./eigenstate.js')
 const { buildKuramoto } = await import('./kuramoto.js')
 const { buildSimplex } = await import('./simplex.js')
 const { buildTen } = await import('./ten.js')
+const { buildWave } = await import('./wave.js')
 const builders: Readonly<Record<string, Builder>> = {
   eigenstate: buildEigenstate,
   kuramoto: buildKuramoto,
   simplex: buildSimplex,
   ten: buildTen,
+  wave: buildWave,
 }
 
 const suite = values.device
