@@ -1,5 +1,5 @@
-// What each way to a wave field costs, in seconds, from measured rates. Only ratios matter: a machine
-// with other cores scales all of them alike.
+// What each way to a wave field costs, in seconds, from measured rates. Only ratios matter: a machine with
+// more or other cores scales all of them alike.
 
 /** Sizes of a field. @internal */
 export interface FieldSizes {
@@ -9,47 +9,61 @@ export interface FieldSizes {
 }
 
 interface Rates {
-  /** Pairs and times a second of `direct`. */
-  readonly pairs: number
-  /** Pairs a second of forming the propagator. */
-  readonly propagators: number
-  /** Operations a second of the propagator's product, 4 a pair and time. */
+  /** Times that `direct` takes through the pairs together; */
+  readonly together: number
+  /** seconds a pair for each such pass, */
+  readonly pass: number
+  /** and for each time. */
+  readonly time: number
+  /** How much more of both where not all nodes are receivers: each pair serves one direction. */
+  readonly oneSided: number
+  /** Seconds a pair of the propagator, */
+  readonly propagator: number
+  /** times in a column of tiles of its product, */
+  readonly tile: number
+  /** and operations a second of that, 4 a pair and time; with bfloat16 factors. */
   readonly products: number
-  /** The same with bfloat16 factors. */
   readonly halfProducts: number
   /** Operations a second of the product that interpolates in time. */
   readonly interpolation: number
-  /** Nodes and times a second of a treecode's sum at an error of 1e-4, */
-  readonly treeNodes: number
-  /** and nodes a second of building it, measurement included. */
+  /** Seconds a node and time of a treecode's sum at an error of 1e-4, */
+  readonly treeSum: number
+  /** and a node of building it, measurement included. */
   readonly treeBuild: number
-  /** What every call costs beside. */
+  /** Seconds of every call. */
   readonly call: number
 }
 
 // Measured on two cores of Zen 4 (docs/waves.md).
 const kCpu: Rates = {
-  pairs: 7e9,
-  propagators: 3e9,
+  together: 8,
+  pass: 0.22e-9,
+  time: 0.055e-9,
+  oneSided: 1.5,
+  propagator: 0.9e-9,
+  tile: 32,
   products: 230e9,
-  halfProducts: 150e9,
-  interpolation: 230e9,
-  treeNodes: 0.5e6,
-  treeBuild: 0.3e6,
+  halfProducts: 200e9,
+  interpolation: 100e9,
+  treeSum: 2e-6,
+  treeBuild: 6.6e-6,
   call: 5e-6,
 }
 
-// Limits of an H200 by instruction counts, not measured: 1.69e12 pairs a second where sines are shared between
-// the special-function units and polynomials, 989 TFLOP/s bfloat16 and a third of that for its
-// three-term split.
+// Limits of an H200 by counts of instructions, not measured: 1.5e12 pairs a second and direction where the
+// special-function units bound them; the propagator's product in three bfloat16 terms on the matrix units.
 const kCuda: Rates = {
-  pairs: 1.5e12,
-  propagators: 1e12,
+  together: 1,
+  pass: 0,
+  time: 0.67e-12,
+  oneSided: 1.3,
+  propagator: 1e-12,
+  tile: 64,
   products: 200e12,
   halfProducts: 600e12,
   interpolation: 40e12,
-  treeNodes: 50e6,
-  treeBuild: 0.5e6,
+  treeSum: 20e-9,
+  treeBuild: 6.6e-6,
   call: 20e-6,
 }
 
@@ -64,13 +78,16 @@ export class WaveCosts {
   }
 
   direct({ nodes, receivers, samples }: FieldSizes): number {
-    return this.#rates.call + (nodes * receivers * samples) / this.#rates.pairs
+    const { call, together, pass, time, oneSided } = this.#rates
+    const pair = Math.ceil(samples / together) * pass + samples * time
+    return call + nodes * receivers * pair * (receivers === nodes ? 1 : oneSided)
   }
 
   propagator({ nodes, receivers, samples }: FieldSizes): number {
-    const { call, propagators, products, halfProducts } = this.#rates
+    const { call, propagator, tile, products, halfProducts } = this.#rates
+    const columns = Math.ceil(samples / tile) * tile
     const rate = this.#half ? halfProducts : products
-    return call + nodes * receivers * (1 / propagators + (4 * samples) / rate)
+    return call + nodes * receivers * (propagator + (4 * columns) / rate)
   }
 
   /** The product that brings `points` samples to all times. */
@@ -78,14 +95,13 @@ export class WaveCosts {
     return this.#rates.call + (4 * receivers * samples * points) / this.#rates.interpolation
   }
 
-  /** Digits beyond 1e-4 cost a higher order of interpolation, p³ in the far field. */
+  /** More digits take more points along each of three axes. */
   tree(
     { nodes, samples }: FieldSizes,
     { error, built }: { error: number; built: boolean },
   ): number {
-    const { call, treeNodes, treeBuild } = this.#rates
+    const { call, treeSum, treeBuild } = this.#rates
     const digits = Math.max(-Math.log10(error) / 4, 0.5)
-    const sum = (nodes * samples * digits ** 2) / treeNodes
-    return call + sum + (built ? 0 : (nodes * digits) / treeBuild)
+    return call + nodes * (samples * digits ** 3 * treeSum + (built ? 0 : digits * treeBuild))
   }
 }
