@@ -2,6 +2,7 @@
 // of a pair. Measured on two Zen 4 cores, float32: see cpu/wave_pairs.h.
 #include "cpu/wave_product.h"
 #include "cpu/wave_receivers.h"
+#include "cpu/widened.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
@@ -55,6 +56,12 @@ void runDirect(const WaveFieldForward<Real>& op, const WaveGeometry<Real>& geome
 
 template <class Real>
 void run(const WaveFieldForward<Real>& op, Context& context) {
+  if constexpr (kIsSingle<Real>) {
+    if (op.hasFewPairs() && !op.bfloat16Factors && !op.float16Distances) {
+      return runWidened<WaveFieldForward>(op, context,
+                                          [&](const auto& wide) { run(wide, context); });
+    }
+  }
   int64_t faulty = 0;
   const int32_t* const nodes = receiverNodes(op.targets, op.nodes, faulty, context);
   if (!checkWaves(op, context)) {
