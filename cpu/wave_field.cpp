@@ -1,9 +1,8 @@
-// The wave field's forward. Floor of a vector of pairs in both directions: 20 multiplications of the
-// float pipes, with a root and a division (17 cycles on Zen 4) beside them; roots and reciprocals
-// from the approximate instructions and a Newton step were 3 to 18 % slower. Measured on Zen 4,
-// float32, processor time of one thread: 8000² 12.9 ms with the core to itself and 16.8 ms with its
-// second thread busy (a C++ loop with libmvec: 46 ms), 200 x 8000 0.59 ms, 2000 x 8000 x 256 times
-// by the product 0.157 s, 91 % of the rate of fma.
+// The wave field's forward. Floor of a vector of pairs in both directions, float32: 20
+// multiplications beside a root and a division (17 cycles on Zen 4). Approximate roots and
+// reciprocals with a Newton step each were 3 to 18 % slower. Measured there in one thread's
+// processor time: 8000² 12.9 to 16.9 ms (a C++ loop with libmvec: 46 ms), 200 x 8000 0.59 ms,
+// 2000 x 8000 x 256 times by the product 0.157 s, 91 % of the rate of fma.
 #include "cpu/wave_product.h"
 #include "cpu/wave_receivers.h"
 
