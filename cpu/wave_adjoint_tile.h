@@ -252,53 +252,67 @@ struct WaveColumn {
   Vector<Real> length[kWaveBlock], inverse[kWaveBlock];
   Complex<Vector<Real>> exchange[kWaveBlock];
 };
-template <class Real>
+template <bool kSlope, class Real>
 HOST_DEVICE void fillColumn(const WaveTile<Real>& tile, WaveStages<Real>& stages,
                             WaveColumn<Real>& column) {
-  const Vector<Real> zero(Real(0));
   for (int64_t n = 0; n < tile.count; ++n) {
     column.propagator[n] = stages.propagator;
-    column.length[n] = stages.length;
-    column.inverse[n] = stages.inverse;
-    column.exchange[n] = {zero, zero};
+    if constexpr (kSlope) {
+      column.length[n] = stages.length;
+      column.inverse[n] = stages.inverse;
+    }
     advance(tile, stages);
   }
 }
 
-// What time m adds to the sums.
-template <WavePairs kPairs, bool kSlope, class Real>
-HOST_DEVICE void addTime(const WaveTile<Real>& tile, int64_t j, int m, WaveColumn<Real>& column,
-                         SecondSums<Real>& second) {
+// What `times` times from m on add to the sums: W of a pair is fetched once for them.
+template <WavePairs kPairs, bool kSlope, int times, class Real>
+HOST_DEVICE void addTimes(const WaveTile<Real>& tile, int64_t j, int m, WaveColumn<Real>& column,
+                          SecondSums<Real> (&second)[times]) {
   using Lanes = Vector<Real>;
   constexpr bool kDirected = kPairs == WavePairs::directed;
   const int planes = wavePlanes(tile.samples);
-  const Complex<Lanes> q = sourcesFrom(tile.second, m, j);
-  const Lanes weight =
-      kDirected ? Lanes(Real(0)) : load(tile.second.weights + m * tile.second.stride + j);
-  const Real* const weights = tile.first.weights + m * tile.first.stride + tile.begin;
+  const int64_t stride = tile.first.stride;
+  Complex<Lanes> q[times];
+  Lanes weight[times];
+  unroll<times>([&](auto time) __attribute__((always_inline)) {
+    constexpr int t = time.value;
+    q[t] = sourcesFrom(tile.second, m + t, j);
+    if (!kDirected) weight[t] = load(tile.second.weights + (m + t) * tile.second.stride + j);
+  });
   for (int64_t n = 0; n < tile.count; ++n) {
-    Lanes* const first = tile.sums + n * planes;
     const auto g = column.propagator[n];
-    const Lanes weightOfOne(weights[n]);
-    second.answer = waveAnswer(g, weightOfOne, second.answer);
-    Complex<Lanes> exchange = column.exchange[n];
-    if constexpr (kSlope) exchange = waveExchange(weightOfOne, q, exchange);
-    if constexpr (kPairs != WavePairs::diagonal) {
-      first[heardPlane(m)] = waveHeard(g, q, first[heardPlane(m)]);
-    }
-    if constexpr (!kDirected) {
-      const auto qOfOne = sourceOfOne(tile.first, m, tile.begin + n);
-      second.heard = waveHeard(g, qOfOne, second.heard);
-      if constexpr (kSlope) exchange = waveExchange(weight, qOfOne, exchange);
-      if constexpr (kPairs == WavePairs::mutual) {
-        Lanes* const sums = first + answerPlane(m);
-        const auto answer = waveAnswer(g, weight, Propagator<Lanes>{sums[0], sums[1]});
-        sums[0] = answer.cosine;
-        sums[1] = answer.sine;
+    Complex<Lanes> exchange = {Lanes(Real(0)), Lanes(Real(0))};
+    if (kSlope && m > 0) exchange = column.exchange[n];
+    unroll<times>([&](auto time) __attribute__((always_inline)) {
+      constexpr int t = time.value;
+      Lanes* const first = tile.sums + n * planes + heardPlane(m + t);
+      Lanes* const answerToFirst = first + answerPlane(0);
+      const Lanes weightOfOne(tile.first.weights[(m + t) * stride + tile.begin + n]);
+      second[t].answer = waveAnswer(g, weightOfOne, second[t].answer);
+      if constexpr (kSlope) exchange = waveExchange(weightOfOne, q[t], exchange);
+      if constexpr (kPairs != WavePairs::diagonal) *first = waveHeard(g, q[t], *first);
+      if constexpr (!kDirected) {
+        const auto qOfOne = sourceOfOne(tile.first, m + t, tile.begin + n);
+        second[t].heard = waveHeard(g, qOfOne, second[t].heard);
+        if constexpr (kSlope) exchange = waveExchange(weight[t], qOfOne, exchange);
       }
-    }
+      if constexpr (kPairs == WavePairs::mutual) {
+        const Propagator<Lanes> sum = {answerToFirst[0], answerToFirst[1]};
+        const auto answer = waveAnswer(g, weight[t], sum);
+        answerToFirst[0] = answer.cosine;
+        answerToFirst[1] = answer.sine;
+      }
+    });
     if constexpr (kSlope) column.exchange[n] = exchange;
   }
+}
+template <WavePairs kPairs, bool kSlope, int times, class Real>
+HOST_DEVICE void addTimes(const WaveTile<Real>& tile, int64_t j, int m, WaveColumn<Real>& column,
+                          Real* to, int64_t stride) {
+  SecondSums<Real> second[times];
+  addTimes<kPairs, kSlope>(tile, j, m, column, second);
+  for (int t = 0; t < times; ++t) addSample<kPairs>(second[t], to, stride, m + t);
 }
 
 // As addPairsOnce, for all times of the tile.
@@ -312,12 +326,15 @@ __attribute__((noinline)) void addPairs(const WaveTile<Real>& tile, int64_t begi
   WaveColumn<Real> column;
   for (int64_t j = begin; j < end; j += Lanes::kLanes, to += Lanes::kLanes) {
     const WavePlace<Real> place = placesFrom(tile.second, j);
-    fillColumn(tile, stages, column);
-    for (int m = 0; m < tile.samples; ++m) {
-      SecondSums<Real> second;
-      addTime<kPairs, kSlope>(tile, j, m, column, second);
-      addSample<kPairs>(second, to, stride, m);
+    fillColumn<kSlope>(tile, stages, column);
+    int m = 0;
+    for (; m + 4 <= tile.samples; m += 4) {
+      addTimes<kPairs, kSlope, 4>(tile, j, m, column, to, stride);
     }
+    for (; m + 2 <= tile.samples; m += 2) {
+      addTimes<kPairs, kSlope, 2>(tile, j, m, column, to, stride);
+    }
+    if (m < tile.samples) addTimes<kPairs, kSlope, 1>(tile, j, m, column, to, stride);
     if constexpr (kSlope) {
       SecondSums<Real> second;
       for (int64_t n = 0; n < tile.count; ++n) {
