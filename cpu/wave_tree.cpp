@@ -21,7 +21,8 @@ struct TreeRun {
   TreePlan plan = {};
   Points<Real> nodes = {}, proxies = {};
   ChebyshevFactors<Real>* factors = nullptr;
-  int64_t *places = nullptr, *cursors = nullptr;  // of entries: where their U waits; of rows: the next that waits
+  int64_t *places = nullptr,
+          *cursors = nullptr;  // of entries: where their U waits; of rows: the next that waits
   WaveMedium<Real> medium = {};
 
   Block nodeBlock(int64_t c) const {
@@ -139,8 +140,8 @@ void downward(const TreeRun<Real>& run, int planes) {
     const int64_t first = run.plan.levelStart[level];
     run.context.forEach(run.plan.levelStart[level + 1] - first, [&](int64_t i) {
       const int64_t c = first + i;
-      spreadPotential(run.grid(c), *run.factors, run.proxies, run.pointsBelow(c),
-                      run.blockBelow(c), planes);
+      spreadPotential(run.grid(c), *run.factors, run.proxies, run.pointsBelow(c), run.blockBelow(c),
+                      planes);
     });
   }
 }
@@ -224,8 +225,7 @@ template <int kSamples, class Real>
 void sumSamples(const TreeRun<Real>& run, int64_t sample) {
   placeSources(run, sample, 2 * kSamples);
   upward(run, kSamples);
-  addPairs<kSamples>(run, run.plan.far, run.proxies,
-                     [&](int64_t c) { return run.proxyBlock(c); });
+  addPairs<kSamples>(run, run.plan.far, run.proxies, [&](int64_t c) { return run.proxyBlock(c); });
   downward(run, 2 * kSamples);
   addPairs<kSamples>(run, run.plan.near, run.nodes, [&](int64_t c) { return run.nodeBlock(c); });
   writePotential(run, sample, 2 * kSamples);

@@ -1,5 +1,6 @@
-// Between points and the proxies of a cluster that holds them: q̂ of the proxies from q of the points,
-// and U of the points from Û of the proxies. Points are nodes of a leaf or the children's proxies.
+// Between points and the proxies of a cluster that holds them: q̂ of the proxies from q of the
+// points, and U of the points from Û of the proxies. Points are nodes of a leaf or the children's
+// proxies.
 #pragma once
 
 #include "cpu/wave_tree_pairs.h"

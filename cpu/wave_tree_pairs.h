@@ -8,8 +8,8 @@
 
 namespace entrain::inline ENTRAIN_ISA::cpu::wave {
 
-// Points in whole vectors, and planes of q and U, 2 for each sample, `length` apart. Those that fill
-// the last vector of a block up have q = 0.
+// Points in whole vectors, and planes of q and U, 2 for each sample, `length` apart. Those that
+// fill the last vector of a block up have q = 0.
 template <class Real>
 struct Points {
   Real *x, *y, *z, *q, *u;
@@ -151,7 +151,8 @@ void addWithin(const WaveMedium<Real>& medium, const Points<Real>& points, Block
   }
 }
 
-// U of block `a` += G q of block `b`; `other`, planes of b.padded numbers, becomes G q of block `a`.
+// U of block `a` += G q of block `b`; `other`, planes of b.padded numbers, becomes G q of block
+// `a`.
 template <int kSamples, class Real>
 void addBothWays(const WaveMedium<Real>& medium, const Points<Real>& points, Block a, Block b,
                  Real* other) {

@@ -1,5 +1,6 @@
-// The prologue of a sum over clusters: proves that the lists describe a tree, so that no index leaves
-// its array and no two tasks write one place, and lays the nodes and proxies out in whole vectors.
+// The prologue of a sum over clusters: proves that the lists describe a tree, so that no index
+// leaves its array and no two tasks write one place, and lays the nodes and proxies out in whole
+// vectors.
 #pragma once
 
 #include "cpu/kernel.h"
@@ -127,8 +128,11 @@ inline PlanFault faultOfRows(const PairRows& rows, int64_t clusters, int64_t cou
 template <class Real>
 bool makePlan(const WaveTreeSum<Real>& op, Context& context, TreePlan& plan) {
   const int64_t clusters = op.clusters;
-  plan = {.clusters = clusters, .levels = op.levels, .nodeStart = op.nodeStart.data,
-          .firstChild = op.firstChild.data, .levelStart = op.levelStart.data,
+  plan = {.clusters = clusters,
+          .levels = op.levels,
+          .nodeStart = op.nodeStart.data,
+          .firstChild = op.firstChild.data,
+          .levelStart = op.levelStart.data,
           .proxyStart = op.proxyStart.data};
   plan.parents = context.workspace<int32_t>(clusters);
   plan.nodePlace = context.workspace<int64_t>(clusters + 1);

@@ -28,9 +28,9 @@ template <class Real>
 HOST_DEVICE Real frameCoordinate(const Lane<Real>* frame, int axis, Real x, Real y, Real z) {
   using Number = Lane<Real>;
   const Number* const direction = frame + 3 + 3 * axis;
-  const Real along = fma(z - Real(frame[2]), Real(direction[2]),
-                         fma(y - Real(frame[1]), Real(direction[1]),
-                             (x - Real(frame[0])) * Real(direction[0])));
+  const Real along =
+      fma(z - Real(frame[2]), Real(direction[2]),
+          fma(y - Real(frame[1]), Real(direction[1]), (x - Real(frame[0])) * Real(direction[0])));
   return along * Real(frame[12 + axis]);
 }
 
@@ -73,8 +73,7 @@ HOST_DEVICE void addProduct(ComplexPropagator<Real> g, Real qReal, Real qImagina
 template <class Real>
 HOST_DEVICE ComplexPropagator<Real> propagatorBetween(const WaveMedium<Lane<Real>>& medium, Real x,
                                                       Real y, Real z) {
-  return complexPropagator(medium,
-                           squareRoot(squaredLength(x, y, z)) + Real(medium.softening));
+  return complexPropagator(medium, squareRoot(squaredLength(x, y, z)) + Real(medium.softening));
 }
 
 template <class Real>

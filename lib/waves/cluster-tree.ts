@@ -80,8 +80,17 @@ export function clusterTree(
   }
   const parents = [-1]
   const nodeOrder = new Int32Array(nodes)
-  const keys = new Float64Array(nodes)
-  const work = { growing, nodeOrder, keys, axes: new Float64Array(9), bounds: new Float64Array(6) }
+  const work: Work = {
+    growing,
+    nodeOrder,
+    keys: new Float64Array(nodes),
+    sorted: new Float64Array(nodes),
+    axes: new Float64Array(9),
+    parentAxes: new Float64Array(9),
+    covariance: new Float64Array(6),
+    bounds: new Float64Array(6),
+    halfWidths: new Float64Array(3),
+  }
   for (let cluster = 0; cluster < parents.length; ) {
     const end = parents.length
     for (; cluster < end; ++cluster) {
@@ -110,19 +119,25 @@ export function clusterTree(
   }
 }
 
+// What the clusters use one after the other.
 interface Work {
   readonly growing: Growing
   readonly nodeOrder: Int32Array
+  /** Of the nodes along the axis of the split, in their order and for the selection. */
   readonly keys: Float64Array
+  readonly sorted: Float64Array
   readonly axes: Float64Array
+  readonly parentAxes: Float64Array
+  readonly covariance: Float64Array
   readonly bounds: Float64Array
+  readonly halfWidths: Float64Array
 }
 
 const kIdentity = Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1)
 
 // Notes the frame and the box of a cluster; splits it and gives true, or keeps it as a leaf.
 function addCluster(
-  { growing, nodeOrder, keys, axes, bounds }: Work,
+  work: Work,
   here: Points,
   next: Points,
   {
@@ -131,13 +146,15 @@ function addCluster(
     leafSize,
   }: { cluster: number; parent: number; leafSize: (halfWidths: Float64Array) => number },
 ): boolean {
+  const { growing, nodeOrder, axes, bounds, covariance, parentAxes, halfWidths } = work
   const begin = growing.nodeStart[2 * cluster] as number
   const end = growing.nodeStart[2 * cluster + 1] as number
-  const parentAxes =
-    parent < 0 ? kIdentity : Float64Array.from(growing.axes.slice(9 * parent, 9 * parent + 9))
-  principalAxes(covariance(here, begin, end), parentAxes, axes)
+  for (let i = 0; i < 9; ++i) {
+    parentAxes[i] = parent < 0 ? (kIdentity[i] as number) : (growing.axes[9 * parent + i] as number)
+  }
+  findCovariance(here, begin, end, covariance)
+  principalAxes(covariance, parentAxes, axes)
   findBounds(here, begin, end, axes, bounds)
-  const halfWidths = new Float64Array(3)
   for (let i = 0; i < 9; ++i) growing.axes.push(axes[i] as number)
   for (let k = 0; k < 3; ++k) {
     growing.low.push(bounds[k] as number)
@@ -152,14 +169,19 @@ function addCluster(
   }
   const vectors = count >= 4 * kVector ? kVector : 1
   const half = Math.round(count / 2 / vectors) * vectors
-  project(here, begin, end, axes.subarray(3 * longest, 3 * longest + 3), keys)
-  distribute(here, next, { begin, end, half }, keys)
+  project(here, begin, end, longest, work)
+  distribute(here, next, { begin, end, half }, work)
   growing.nodeStart.push(begin, begin + half, begin + half, end)
   return true
 }
 
 // Of at most kSample points, evenly spaced in their present order: xx, xy, xz, yy, yz, zz.
-function covariance({ x, y, z }: Points, begin: number, end: number): Float64Array {
+function findCovariance(
+  { x, y, z }: Points,
+  begin: number,
+  end: number,
+  covariance: Float64Array,
+): void {
   const stride = Math.ceil((end - begin) / kSample)
   let [count, sx, sy, sz] = [0, 0, 0, 0]
   for (let i = begin; i < end; i += stride) {
@@ -181,7 +203,12 @@ function covariance({ x, y, z }: Points, begin: number, end: number): Float64Arr
     yz += dy * dz
     zz += dz * dz
   }
-  return Float64Array.of(xx, xy, xz, yy, yz, zz)
+  covariance[0] = xx
+  covariance[1] = xy
+  covariance[2] = xz
+  covariance[3] = yy
+  covariance[4] = yz
+  covariance[5] = zz
 }
 
 function findBounds(
@@ -218,19 +245,28 @@ function findBounds(
     if (w < lowW) lowW = w
     if (w > highW) highW = w
   }
-  bounds.set([lowU, lowV, lowW, highU, highV, highW])
+  bounds[0] = lowU
+  bounds[1] = lowV
+  bounds[2] = lowW
+  bounds[3] = highU
+  bounds[4] = highV
+  bounds[5] = highW
 }
 
 function project(
   { x, y, z }: Points,
   begin: number,
   end: number,
-  [ax, ay, az]: Float64Array,
-  keys: Float64Array,
+  axis: number,
+  { axes, keys, sorted }: Work,
 ): void {
-  const [ux, uy, uz] = [ax as number, ay as number, az as number]
+  const ux = axes[3 * axis] as number
+  const uy = axes[3 * axis + 1] as number
+  const uz = axes[3 * axis + 2] as number
   for (let i = begin; i < end; ++i) {
-    keys[i] = ux * (x[i] as number) + uy * (y[i] as number) + uz * (z[i] as number)
+    const key = ux * (x[i] as number) + uy * (y[i] as number) + uz * (z[i] as number)
+    keys[i] = key
+    sorted[i] = key
   }
 }
 
@@ -240,13 +276,12 @@ function distribute(
   from: Points,
   to: Points,
   { begin, end, half }: { begin: number; end: number; half: number },
-  keys: Float64Array,
+  { keys, sorted }: Work,
 ): void {
-  const sorted = keys.slice(begin, end)
-  select(sorted, half)
-  const border = sorted[half] as number
+  select(sorted, begin + half, begin, end - 1)
+  const border = sorted[begin + half] as number
   let below = 0
-  for (let i = 0; i < half; ++i) if ((sorted[i] as number) < border) ++below
+  for (let i = begin; i < begin + half; ++i) if ((sorted[i] as number) < border) ++below
   let equal = half - below
   let front = begin
   let back = begin + half

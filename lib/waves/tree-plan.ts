@@ -54,10 +54,18 @@ export function nearestSource(radius: number, theta: number): number {
   return radius * (1.5 / theta - 0.5)
 }
 
+// In a solid cluster more of the sum comes from afar, where interpolation errs less.
+const kSolid = 0.25
+const kSolidTolerance = 3
+
 /** Orders along the three axes of a box. @internal */
 export function boxOrders(halfWidths: Float64Array, options: PlanOptions): number[] {
   const distance = nearestSource(Math.hypot(...halfWidths), options.theta)
-  return [...halfWidths].map((halfWidth) => axisOrder(halfWidth, distance, options))
+  const isSolid = Math.min(...halfWidths) > kSolid * Math.max(...halfWidths)
+  const tolerance = options.tolerance * (isSolid ? kSolidTolerance : 1)
+  return [...halfWidths].map((halfWidth) =>
+    axisOrder(halfWidth, distance, { ...options, tolerance }),
+  )
 }
 
 // Boxes while their parents' grow around their proxies.

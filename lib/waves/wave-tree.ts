@@ -180,17 +180,20 @@ function copyOf(positions: Tensor, data: ArrayLike<number>): Tensor {
   return tensor(data, { shape, dtype, device })
 }
 
-// Separation and tolerance along an axis for an error of the whole sum, calibrated on spheres, cubes and
-// curves (bench/wave-tree.ts): most pairs are farther apart than the closest that the plan allows.
-function planOptions(wavenumber: number, error: number): PlanOptions {
-  return { wavenumber, theta: kTheta, tolerance: error * kTolerance }
-}
+// Clusters meet by proxies a little beyond touching: closer ones would need more proxies than they save.
+const kTheta = 0.9
+// The tolerance along an axis for an error of 1e-4 of the sum, and how it follows the error; found on
+// spheres, cubes and curves. Most pairs are farther apart than the closest that the plan allows.
+const kTolerance = 9e-4
+const kToleranceExponent = 0.85
+/** Nodes of a leaf for each of its proxies, about; the fewest. */
+const kLeafShare = 2
+const kLeastLeaf = 64
 
-const kTheta = Number(process.env.THETA ?? 0.75)
-const kTolerance = Number(process.env.TOL ?? 10)
-/** Nodes of a leaf for each of its proxies. */
-const kLeafShare = Number(process.env.SHARE ?? 3)
-const kLeastLeaf = Number(process.env.LEAST ?? 48)
+function planOptions(wavenumber: number, error: number): PlanOptions {
+  const tolerance = kTolerance * (error / 1e-4) ** kToleranceExponent
+  return { wavenumber, theta: kTheta, tolerance }
+}
 
 function leafSize(halfWidths: Float64Array, options: PlanOptions): number {
   const proxies = boxOrders(halfWidths, options).reduce((product, order) => product * order, 1)
