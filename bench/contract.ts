@@ -88,6 +88,8 @@ function shrink({ workload, params }: Entry): Params {
   if (workload.startsWith('kuramoto')) {
     return { ...params, N: 160, B: Math.min(Number(params.B), 3), steps: 10 }
   }
+  if (workload.startsWith('control')) return { ...params, N: 600, hidden: 16, layers: 2 }
+  if (workload.startsWith('lstm')) return { ...params, hidden: 24, input: 10 }
   if (workload.startsWith('wave')) {
     const N = Math.min(Number(params.N), 400)
     const S = params.S === params.N ? N : 60

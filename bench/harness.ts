@@ -23,6 +23,8 @@ export interface Trial {
   /** Outputs of the first set of inputs, and what they should be; absent where nothing is compared. */
   readonly check?: () => Promise<{ outputs: Outputs; reference: Outputs }>
   readonly note: string
+  /** What counts is how long a caller waits for one call: none is queued behind another. */
+  readonly isLatency?: boolean
   /** More fields of the row, given the median in milliseconds. */
   readonly extra?: (ms: number) => Readonly<Record<string, number>>
   readonly dispose: () => void
@@ -107,7 +109,7 @@ export function summary(samples: readonly number[], clock: string): Timing {
 
 /** Times one call after warm-up; one that outlasts the cap is measured once. */
 export async function measure(
-  trial: Pick<Trial, 'calls' | 'synchronize'>,
+  trial: Pick<Trial, 'calls' | 'synchronize' | 'isLatency'>,
   { capMs, repeats = kRepeats }: { capMs: number; repeats?: number },
 ): Promise<Timing> {
   let place = 0
@@ -123,7 +125,9 @@ export async function measure(
   for (let i = 0; i < Math.min(5, Math.max(1, 1000 / first)); ++i) await timed(1)
   const warm = await timed(1)
   const together =
-    warm > kShortCallMs ? 1 : Math.min(kMostCallsTogether, Math.ceil(kShortCallMs / warm))
+    trial.isLatency || warm > kShortCallMs
+      ? 1
+      : Math.min(kMostCallsTogether, Math.ceil(kShortCallMs / warm))
   const begun = performance.now()
   const samples: number[] = []
   let total = 0

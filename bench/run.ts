@@ -40,14 +40,18 @@ if (values.threads !== '') process.env.ENTRAIN_THREADS = values.threads
 
 const { device } = await import('../lib/index.js')
 const { describeMachine, saveRows } = await import('./results.js')
+const { buildControl } = await import('./control.js')
 const { buildEigenstate } = await import('./eigenstate.js')
 const { buildKuramoto } = await import('./kuramoto.js')
+const { buildLstm } = await import('./lstm.js')
 const { buildSimplex } = await import('./simplex.js')
 const { buildTen } = await import('./ten.js')
 const { buildWave } = await import('./wave.js')
 const builders: Readonly<Record<string, Builder>> = {
+  control: buildControl,
   eigenstate: buildEigenstate,
   kuramoto: buildKuramoto,
+  lstm: buildLstm,
   simplex: buildSimplex,
   ten: buildTen,
   wave: buildWave,

@@ -3,6 +3,7 @@
 // both directions, a vector of them a cycle; nothing of size N² is stored.
 #include "cpu/rows.h"
 #include "cpu/wave_adjoint.h"
+#include "cpu/widened.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
@@ -212,6 +213,12 @@ Real* zeros(int64_t count, Context& context) {
 
 template <class Real>
 void run(const WaveFieldBackward<Real>& op, Context& context) {
+  if constexpr (kIsSingle<Real>) {
+    if (op.hasFewPairs()) {
+      return runWidened<WaveFieldBackward>(op, context,
+                                           [&](const auto& wide) { run(wide, context); });
+    }
+  }
   if (!checkWaves(op, context)) return fillAll(op, Real(__builtin_nan("")));
   const WaveGeometry<Real> geometry(op, context);
   const Receivers<Real> receivers = receiversOf(op, geometry, context);

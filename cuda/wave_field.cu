@@ -4,6 +4,7 @@
 // launches. The propagator at many times: cuda/wave_propagator.cuh. Not run on a GPU yet.
 #include "cuda/wave_direct.cuh"
 #include "cuda/wave_propagator.cuh"
+#include "cuda/widened.cuh"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
@@ -73,6 +74,10 @@ template <class Real>
 void run(const WaveFieldForward<Real>& op, Context& context) {
   if constexpr (kIsSingle<Real>) {
     if (op.float16Distances) return runDirect<true>(op, context);
+    if (op.hasFewPairs() && !op.bfloat16Factors) {
+      return runWidened<WaveFieldForward>(op, context,
+                                          [&](const auto& wide) { run(wide, context); });
+    }
     if (op.propagator && hasMatrixUnit<bfloat16>(context)) return runPropagator(op, context);
   }
   runDirect<false>(op, context);

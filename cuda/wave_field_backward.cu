@@ -6,6 +6,7 @@
 #include "cuda/wave_direct.cuh"
 #include "cuda/wave_slopes.cuh"
 #include "cuda/wave_slots.cuh"
+#include "cuda/widened.cuh"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
@@ -302,6 +303,12 @@ class WaveBackward {
 
 template <class Real>
 void run(const WaveFieldBackward<Real>& op, Context& context) {
+  if constexpr (kIsSingle<Real>) {
+    if (op.hasFewPairs()) {
+      return runWidened<WaveFieldBackward>(op, context,
+                                           [&](const auto& wide) { run(wide, context); });
+    }
+  }
   if (isSymmetric<Real>(op)) return runSymmetricBackward(op, context);
   WaveBackward<Real>(op, context).run();
 }

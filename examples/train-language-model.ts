@@ -28,7 +28,7 @@ import {
   type TokenBatch,
   tensor,
 } from '../lib/index.js'
-import { type CurvePoint, lossChart } from './support/chart.js'
+import { type CurvePoint, lossChart } from './support/loss-chart.js'
 import { NgramModel } from './support/ngram.js'
 import { Progress } from './support/progress.js'
 
@@ -123,7 +123,7 @@ async function train(
     const loss = await (before ?? reading)
     const tokensPerSecond = ((step + 1) * kBatch * kTime * 1000) / (performance.now() - began)
     curve.train.push({ step: step + 1, bits: bitsOf(loss) })
-    progress.update({ step: step + 1, loss, tokensPerSecond })
+    progress.update({ step: step + 1, value: loss, perSecond: tokensPerSecond })
     const rate = optimizer.learningRate
     metrics.write({ step: step + 1, loss, bits: bitsOf(loss), tokensPerSecond, learningRate: rate })
     if ((step + 1) % 150 === 0) {

@@ -1,5 +1,25 @@
 // The public interface of entrain.
 export { noGrad } from './context.js'
+export { ControlLoop } from './control/control-loop.js'
+export {
+  type ControlLoopOptions,
+  type ControlMetrics,
+  type ControlProgress,
+  type ControlRun,
+  type ControlRunOptions,
+  type ControlSettings,
+  type SteerableHead,
+  steerableHeads,
+} from './control/control-options.js'
+export {
+  type AgentMemory,
+  type AgentPass,
+  SphereAgent,
+  type SphereAgentOptions,
+  type StructureHead,
+  structureHeads,
+  structureRanges,
+} from './control/sphere-agent.js'
 export * from './data/safetensors.js'
 export * from './data/text.js'
 export { Device, type DeviceName, device, machine } from './device.js'
@@ -41,6 +61,9 @@ export {
 } from './models/temporal-eigenstate-network.js'
 export type { Machine, MemoryStatistics } from './native.js'
 export { decayOfTimeConstant, type Initialisation } from './nn/initialisation.js'
+export type { LayerOptions, LayerPlace } from './nn/layer.js'
+export { Linear, type LinearLayerOptions } from './nn/linear.js'
+export { Lstm, type LstmOptions, type LstmState } from './nn/lstm.js'
 export type { FieldCacheStatistics } from './noise/field-cache.js'
 export type { FractalOptions } from './noise/fractal.js'
 export { permutationTable, referenceTable } from './noise/permutation.js'
@@ -57,6 +80,7 @@ export {
   type SimplexNoiseOptions,
   type SimplexVariant,
 } from './noise/simplex-noise.js'
+export { relu, sigmoid, tanh } from './operations/activations.js'
 export { add } from './operations/add.js'
 export { affine } from './operations/affine.js'
 export { type BlockDiagonalOptions, blockDiagonal } from './operations/block-diagonal.js'
@@ -88,12 +112,18 @@ export {
 export { type KuramotoVelocityOptions, kuramotoVelocity } from './operations/kuramoto-velocity.js'
 export { type LayerNormOptions, layerNorm } from './operations/layer-norm.js'
 export { type LocalOrderOptions, localOrder } from './operations/local-order.js'
+export { type LstmLayerOptions, type LstmLayerResult, lstmLayer } from './operations/lstm.js'
 export {
   type LinearOptions,
   linear,
   type MatrixProductOptions,
   matrixProduct,
 } from './operations/matrix-product.js'
+export {
+  type MobiusLatticeOptions,
+  mobiusLattice,
+  mobiusRanges,
+} from './operations/mobius-lattice.js'
 export { Modules, moduleOrder } from './operations/module-order.js'
 export { normalize } from './operations/normalize.js'
 export {
@@ -129,6 +159,14 @@ export type {
 } from './operations/oscillators.js'
 export { type PhaseDriveOptions, phaseDrive } from './operations/phase-drive.js'
 export { phaseLocking } from './operations/phase-locking.js'
+export {
+  type AdvantagesOptions,
+  advantages,
+  type GaussianActionOptions,
+  gaussianAction,
+  type PolicyGradientLossOptions,
+  policyGradientLoss,
+} from './operations/policy-gradient.js'
 export { type RandomOptions, randomNormal, randomUniform } from './operations/random.js'
 export { scale } from './operations/scale.js'
 export { type ScaledSumOptions, scaledSum } from './operations/scaled-sum.js'
@@ -197,6 +235,7 @@ export {
   lyapunovExponent,
 } from './oscillators/lyapunov.js'
 export { MeanField, type MeanFieldOptions } from './oscillators/mean-field.js'
+export { RealBank, type RealBankOptions } from './oscillators/real-bank.js'
 export type {
   RealSimulateOptions,
   RealSimulation,
@@ -220,6 +259,15 @@ export {
   saveCheckpoint,
 } from './train/checkpoint.js'
 export { type MetricsRecord, MetricsWriter } from './train/metrics.js'
+export { MobiusSphere } from './waves/mobius-sphere.js'
+export type {
+  EvolveOptions,
+  MobiusSphereOptions,
+  MobiusSphereSettings,
+  MobiusWishes,
+  SphereCheckpoint,
+  SphereReport,
+} from './waves/mobius-sphere-options.js'
 export {
   solveWaveField,
   type WaveMethod,

@@ -95,9 +95,9 @@ template <class Real>
 struct LstmBackward {
   static constexpr const char* name = "lstmBackward";
   using Types = FullFloatTypes;
+  View<const Real> weight;         // (4H, H)
   View<const Real> gradHidden;     // (B, T, H), optional
   View<const Real> gradCell;       // (B, T, H), optional
-  View<const Real> weight;         // (4H, H)
   View<const Real> activations;    // (B, T, 4H)
   View<const Real> hidden;         // (B, T, H)
   View<const Real> cell;           // (B, T, H)
@@ -111,9 +111,9 @@ struct LstmBackward {
 
   template <class Visitor>
   void fields(Visitor& visit) {
+    visit("weight", weight);
     visit.optional("gradHidden", gradHidden);
     visit.optional("gradCell", gradCell);
-    visit("weight", weight);
     visit("activations", activations);
     visit("hidden", hidden);
     visit("cell", cell);

@@ -14,22 +14,28 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
-// sin and cos of an angle in turns, of any size, in float64.
-HOST_DEVICE Circle<double> circleOfTurns(double turns) {
-  return circleOfPhase<double>(phaseStep<double>(turns));
+// sin and cos of an angle in turns, of any size; `Wide` is double or a vector of it.
+template <class Wide>
+HOST_DEVICE Circle<Wide> circleOfTurns(Wide turns) {
+  return circleOfPhase<Wide>(phaseStep<Wide>(turns));
 }
 
+template <class Wide>
 struct SpherePoint {
-  double x, y, z;
+  Wide x, y, z;
 };
-HOST_DEVICE SpherePoint mobiusPoint(int64_t node, int64_t nodes, double windings, double torsion,
-                                    double radius) {
-  const double along = double(node) / double(nodes);             // u in turns
-  const double polar = 0.5 + 0.5 * circleOfTurns(along).cosine;  // ϑ in turns, in [0, 1]
-  const double azimuth = fma(windings, along, fma(torsion, polar, 0.5 * along));
-  const Circle<double> latitude = circleOfTurns(polar), longitude = circleOfTurns(azimuth);
-  const double across = radius * latitude.sine;
-  return {across * longitude.cosine, across * longitude.sine, radius * latitude.cosine};
+template <class Wide>
+HOST_DEVICE SpherePoint<Wide> mobiusPoint(Wide node, int64_t nodes, double windings, double torsion,
+                                          double radius) {
+  const Wide along = node / Wide(double(nodes));  // u in turns
+  // (1 + cos u)/2 in turns, by the half angle: exactly 1 at node 0 and exactly 0 at node n/2.
+  const Circle<Wide> half = circleOfTurns(along * Wide(0.5));
+  const Wide square = half.cosine * half.cosine;
+  const Wide polar = select(less(square, Wide(0.5)), square, fma(-half.sine, half.sine, Wide(1.0)));
+  const Wide azimuth = fma(Wide(windings), along, fma(Wide(torsion), polar, along * Wide(0.5)));
+  const Circle<Wide> latitude = circleOfTurns(polar), longitude = circleOfTurns(azimuth);
+  const Wide across = latitude.sine * Wide(radius);
+  return {across * longitude.cosine, across * longitude.sine, latitude.cosine * Wide(radius)};
 }
 
 // (w, τ) now and as the lattice was last built: float64 beside the positions.
@@ -37,6 +43,9 @@ constexpr int64_t kStructureNumbers = 4;
 // How much of a wish a cycle takes over.
 constexpr double kWindingsRate = 0.05;
 constexpr double kTorsionRate = 0.1;
+
+// Nodes are counted, and numbered by targets, in int32.
+constexpr double kMostSphereNodes = 0x1p30;
 
 // w ← 0.95 w + 0.05 w*,  τ ← 0.9 τ + 0.1 τ*; wishes outside their ranges count as the nearest end.
 template <class Real>
@@ -72,6 +81,29 @@ struct MobiusStructure {
                                      {"mostTorsion", mostTorsion}}) {
       check.within(key, value, -1e6, 1e6);
     }
+    check.rule(leastWindings <= mostWindings, "mostWindings", "at least leastWindings",
+               mostWindings);
+    check.rule(leastTorsion <= mostTorsion, "mostTorsion", "at least leastTorsion", mostTorsion);
+  }
+  HOST_DEVICE bool hasWindings() const { return windings[0] == windings[0]; }
+  HOST_DEVICE bool hasTorsion() const { return torsion[0] == torsion[0]; }
+  // Where both wishes are numbers.
+  HOST_DEVICE void follow() const {
+    const bool isOutside[] = {
+        approach(structure[0], windings[0], leastWindings, mostWindings, kWindingsRate),
+        approach(structure[1], torsion[0], leastTorsion, mostTorsion, kTorsionRate)};
+    for (const bool outside : isOutside) {
+      if (outside && clamped[0] < INT32_MAX) ++clamped[0];
+    }
+  }
+
+ private:
+  // Ends count as rounded to the wish's type, so that a wish for an end lies within.
+  static HOST_DEVICE bool approach(double& value, Real wish, double least, double most,
+                                   double rate) {
+    const double nearest = minimum(maximum(double(wish), least), most);
+    value = fma(rate, nearest, (1 - rate) * value);
+    return wish < Real(least) || wish > Real(most);
   }
 };
 
@@ -111,7 +143,16 @@ struct MobiusLattice {
   }
 };
 
-// A_i ← min(max(A_i + gain a_i, least), most) for the first `actions` nodes.
+// A_i ← min(max(A_i + gain a_i, least), most) for the first `actions` nodes; NaN stays NaN.
+template <class Number>
+struct ActionStep {
+  Number gain, least, most;
+
+  template <class Real>
+  HOST_DEVICE Real operator()(Real amplitude, Real action) const {
+    return minimum(maximum(fma(Real(gain), action, amplitude), Real(least)), Real(most));
+  }
+};
 template <class Real>
 struct SphereAction {
   static constexpr const char* name = "sphereAction";
@@ -142,6 +183,7 @@ struct SphereAction {
     check.within("least", least, -1e30, 1e30);
     check.within("most", most, least, 1e30);
   }
+  HOST_DEVICE auto step() const { return ActionStep<Real>{Real(gain), Real(least), Real(most)}; }
 };
 
 // field_targets ← values
@@ -174,15 +216,14 @@ struct SphereScatter {
 
 // Vortices are nodes where |F| < threshold. With d = min(vortices / n, 1) the reward is
 //   100 d², less 50 e^(−100 d) where d < 0.01.
-template <class Real>
-HOST_DEVICE Real vortexReward(Real density) {
-  const Real d = density < Real(1) ? density : Real(1);
-  const Real reward = Real(100) * d * d;
-  return d < Real(0.01) ? reward - Real(50) * exponential(Real(-100) * d) : reward;
+HOST_DEVICE double vortexReward(double density) {
+  const double d = density < 1 ? density : 1;
+  const double reward = 100 * d * d;
+  return d < 0.01 ? reward - 50 * exponential(-100 * d) : reward;
 }
 template <class Real>
-HOST_DEVICE bool isVortex(Real fieldReal, Real fieldImaginary, Real threshold) {
-  return squareRoot(fma(fieldReal, fieldReal, fieldImaginary * fieldImaginary)) < threshold;
+HOST_DEVICE Real magnitudeOf(Real fieldReal, Real fieldImaginary) {
+  return squareRoot(fma(fieldReal, fieldReal, fieldImaginary * fieldImaginary));
 }
 
 // Counts over nodes 0, stride, 2 stride, …, times the stride, and the reward of that count.
@@ -212,7 +253,19 @@ struct SphereVortices {
     check.shape("field", field, {{"planes", 2}, {"nodes", nodes}});
     check.shape("vortices", vortices, {{"one", 1}});
     check.shape("reward", reward, {{"one", 1}});
+    check.rule(stride <= nodes, "stride", "at most nodes", double(stride));
+    check.rule(double(nodes) <= kMostSphereNodes, "nodes", "at most 2^30", double(nodes));
     check.within("threshold", threshold, 0, 1e30);
+  }
+  // How many nodes are looked at.
+  HOST_DEVICE int64_t places() const { return (nodes + stride - 1) / stride; }
+  HOST_DEVICE bool isVortex(int64_t node) const {
+    return magnitudeOf(field[node], field[nodes + node]) < Real(threshold);
+  }
+  HOST_DEVICE void finish(int64_t found) const {
+    const int64_t estimate = found * stride;
+    vortices[0] = int32_t(estimate);
+    reward[0] = Real(vortexReward(double(estimate) / double(nodes)));
   }
 };
 
@@ -241,11 +294,20 @@ struct SphereState {
     check.atLeast("count", count, 1);
     check.shape("field", field, {{"planes", 2}, {"nodes", nodes}});
     check.shape("state", state, {{"planes", 2}, {"count", count}});
+    check.rule(double(nodes) <= kMostSphereNodes, "nodes", "at most 2^30", double(nodes));
+    check.rule(double(count) <= kMostSphereNodes, "count", "at most 2^30", double(count));
   }
   // The i-th node, or one past the end.
   HOST_DEVICE int64_t nodeOf(int64_t i) const {
     const int64_t spacing = nodes / (2 * count);
     return even ? i * nodes / count : i * (spacing > 1 ? spacing : 1);
+  }
+  HOST_DEVICE void write(int64_t i) const {
+    const int64_t node = nodeOf(i);
+    const bool isInside = node < nodes;
+    const Real x = isInside ? field[node] : Real(0), y = isInside ? field[nodes + node] : Real(0);
+    state[i] = magnitudeOf(x, y);
+    state[count + i] = angleOf(x, y);
   }
 };
 

@@ -1,6 +1,7 @@
 // THE list of operations, the only place where one is registered. Its order numbers them.
 #pragma once
 
+#include "ops/activations.h"
 #include "ops/adamw.h"
 #include "ops/arithmetic.h"
 #include "ops/block_diagonal.h"
@@ -20,8 +21,10 @@
 #include "ops/kuramoto_velocity.h"
 #include "ops/layer_norm.h"
 #include "ops/local_order.h"
+#include "ops/lstm.h"
 #include "ops/lyapunov.h"
 #include "ops/matrix_product.h"
+#include "ops/mobius_sphere.h"
 #include "ops/module_order.h"
 #include "ops/normalize.h"
 #include "ops/operation.h"
@@ -31,6 +34,7 @@
 #include "ops/phase_drive.h"
 #include "ops/phase_locking.h"
 #include "ops/phase_precision.h"
+#include "ops/policy_gradient.h"
 #include "ops/random.h"
 #include "ops/scaled_sum.h"
 #include "ops/sgd.h"
@@ -48,6 +52,7 @@ namespace entrain::inline ENTRAIN_ISA {
 using Operations = OperationList<
     AdamW,
     Add, Scale, Fill,
+    Advantages,
     Affine,
     BlockDiagonalForward, BlockDiagonalBackward,
     CastToFloat64, CastToFloat32, CastToBfloat16, CastToFloat16,
@@ -60,6 +65,7 @@ using Operations = OperationList<
     EigenstateScanForward, EigenstateScanBackward,
     EmbeddingForward, EmbeddingBackward,
     GateForward, GateBackward,
+    GaussianAction,
     GradientNormPart, GradientNorm,
     KuramotoDenseForward, KuramotoDenseBackward,
     KuramotoGlobalForward, KuramotoGlobalBackward,
@@ -67,8 +73,10 @@ using Operations = OperationList<
     KuramotoVelocityForward, KuramotoVelocityBackward,
     LayerNormForward, LayerNormBackward,
     LocalOrder,
+    LstmForward, LstmBackward,
     LyapunovRenormalise,
     MatrixProduct,
+    MobiusStructure, MobiusLattice,
     ModuleOrderForward, ModuleOrderBackward,
     NormalizeForward, NormalizeBackward,
     OrderParameterForward, OrderParameterBackward,
@@ -77,13 +85,18 @@ using Operations = OperationList<
     PhaseDriveForward, PhaseDriveBackward,
     PhasePrecision,
     PhaseStackForward, PhaseStackBackward,
+    PolicyGradientForward, PolicyGradientBackward,
     RandomUniform, RandomNormal,
+    ReluForward, ReluBackward,
     ScaledMagnitudeForward, ScaledMagnitudeBackward,
     ScaledSumForward, ScaledSumBackward,
     Sgd,
+    SigmoidForward, SigmoidBackward,
     SiluForward, SiluBackward,
     SimplexSample, SimplexSampleBackward, SimplexGrid, SimplexCurlSample, SimplexCurlGrid,
     SoftmaxCrossEntropyForward, SoftmaxCrossEntropyBackward,
+    SphereAction, SphereScatter, SphereState, SphereVortices,
+    TanhForward, TanhBackward,
     TimeSliceForward, TimeSliceBackward,
     WaveFieldForward, WaveFieldBackward,
     WaveReceiveForward, WaveReceiveBackward,

@@ -12,6 +12,54 @@ namespace entrain::inline ENTRAIN_ISA {
 
 constexpr double kHalfLogTwoPi = 0.9189385332046727;
 
+template <class Real>
+HOST_DEVICE Real gaussianAction(Real mean, Real logDeviation, Real normal) {
+  return fma(exponential(logDeviation), normal, mean);
+}
+
+// One action's part of −log π(a|s); z = (a − μ) e^(−s).
+template <class Real>
+HOST_DEVICE Real gaussianSurprise(Real mean, Real logDeviation, Real action) {
+  const Real z = (action - mean) * exponential(-logDeviation);
+  return fma(z * z, Real(Lane<Real>(0.5)), logDeviation + Real(Lane<Real>(kHalfLogTwoPi)));
+}
+template <class Real>
+struct GaussianGradient {
+  Real mean, logDeviation;
+};
+// Its derivatives, times `slope`.
+template <class Real>
+HOST_DEVICE GaussianGradient<Real> gaussianSurpriseGradient(Real mean, Real logDeviation,
+                                                            Real action, Real slope) {
+  const Real inverse = exponential(-logDeviation), z = (action - mean) * inverse;
+  return {-slope * z * inverse, slope * fma(-z, z, Real(Lane<Real>(1)))};
+}
+
+// A step's part of T L; `surprise` is −log π(a_t|s_t), `difference` G_t − V_t.
+template <class Real>
+HOST_DEVICE double policyTerm(Real surprise, Real advantage, Real difference, double valueWeight) {
+  const double squared = double(difference) * double(difference);
+  return fma(double(advantage), double(surprise), 0.5 * valueWeight * squared);
+}
+// The entropy of one action.
+HOST_DEVICE double gaussianEntropy(double logDeviation) {
+  return logDeviation + (kHalfLogTwoPi + 0.5);
+}
+// L from the sums of both.
+HOST_DEVICE double policyLoss(double terms, double entropy, int64_t time, double entropyWeight) {
+  return terms / double(time) - entropyWeight * entropy;
+}
+
+// One step of the recurrence, backward in time.
+template <class Real>
+HOST_DEVICE Real temporalDifference(Real reward, Real value, Real nextValue, Real discount) {
+  return fma(discount, nextValue, reward) - value;
+}
+template <class Real>
+HOST_DEVICE Real discountedSum(Real difference, Real next, Real decay) {
+  return fma(decay, next, difference);
+}
+
 // a = μ + e^s ξ
 template <class Real>
 struct GaussianAction {

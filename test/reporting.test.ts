@@ -1,7 +1,7 @@
 // The examples' own tools: what a run shows while it goes, and the picture at its end.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { lossChart, smoothed } from '../examples/support/chart.js'
+import { lossChart, smoothed } from '../examples/support/loss-chart.js'
 import { Progress, shortDuration, shortNumber } from '../examples/support/progress.js'
 
 /** A stream that keeps what is written to it. */
@@ -27,7 +27,7 @@ test('without a terminal there is a line every five seconds and one at the end',
   const progress = new Progress({ total: 100, stream, now: () => clock })
   for (let step = 1; step <= 100; ++step) {
     clock += 100
-    progress.update({ step, loss: 5 / step, tokensPerSecond: 41_234 })
+    progress.update({ step, value: 5 / step, perSecond: 41_234 })
   }
   progress.note('done')
   progress.stop()
@@ -42,11 +42,11 @@ test('without a terminal there is a line every five seconds and one at the end',
 
 test('on a terminal there is a bar with the same values', () => {
   const { stream, text } = recorder(true)
-  const progress = new Progress({ total: 10, stream })
-  progress.update({ step: 5, loss: 1.5, tokensPerSecond: 2e6 })
+  const progress = new Progress({ total: 10, name: 'reward', unit: 'cycles', stream })
+  progress.update({ step: 5, value: 1.5, perSecond: 2e6 })
   progress.note('validation 2.1 bits')
   progress[Symbol.dispose]()
-  assert.match(text(), /5\/10 {2}loss 1\.500 {2}2\.0M tokens\/s/)
+  assert.match(text(), /5\/10 {2}reward 1\.500 {2}2\.0M cycles\/s/)
   assert.match(text(), /validation 2\.1 bits\n/)
 })
 

@@ -1,24 +1,8 @@
 // Curves and points over one axis as an SVG picture.
-import {
-  LineChart,
-  type LineSeriesOption,
-  ScatterChart,
-  type ScatterSeriesOption,
-} from 'echarts/charts'
-import {
-  GridComponent,
-  LegendComponent,
-  MarkLineComponent,
-  TitleComponent,
-} from 'echarts/components'
-import { init, use } from 'echarts/core'
-import { SVGRenderer } from 'echarts/renderers'
+import type { LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
+import { chartAxis, chartColours, chartFont, drawChart } from './chart-frame.js'
 
-const kWidth = 880
-const kHeight = 480
-const colours = { text: '#1f2933', quiet: '#7b8794', grid: '#e4e7eb' } as const
 const palette = ['#2563b0', '#d9480f', '#2b8a3e', '#7048e8', '#868e96'] as const
-const font = "'Inter', 'Helvetica Neue', 'Segoe UI', 'DejaVu Sans', Arial, sans-serif"
 
 /** One curve, or points where `points` is true. */
 export interface ChartSeries {
@@ -26,6 +10,8 @@ export interface ChartSeries {
   readonly values: readonly (readonly [number, number])[]
   readonly points?: boolean
   readonly dashed?: boolean
+  /** Whether it is read at the right axis. */
+  readonly right?: boolean
 }
 
 /** What a chart shows. */
@@ -34,6 +20,8 @@ export interface LineChartOptions {
   readonly subtitle?: string
   readonly xName: string
   readonly yName: string
+  /** Name of a second upright axis, at the right. */
+  readonly rightName?: string
   /** Ends of the vertical axis. Default: by the values. */
   readonly range?: readonly [number, number]
   readonly series: readonly ChartSeries[]
@@ -43,53 +31,23 @@ export interface LineChartOptions {
 
 /** Draws the chart; the text is a whole SVG document. */
 export function lineChart(options: LineChartOptions): string {
-  use([
-    LineChart,
-    ScatterChart,
-    GridComponent,
-    LegendComponent,
-    MarkLineComponent,
-    TitleComponent,
-    SVGRenderer,
-  ])
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: kWidth, height: kHeight })
   const [min, max] = options.range ?? [undefined, undefined]
-  try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: '#ffffff',
-      textStyle: { fontFamily: font, color: colours.text },
-      title: {
-        text: options.title,
-        subtext: options.subtitle ?? '',
-        left: 24,
-        top: 16,
-        itemGap: 6,
-        textStyle: { fontSize: 18, fontWeight: 600, color: colours.text },
-        subtextStyle: { fontSize: 13, color: colours.quiet },
-      },
-      legend: {
-        right: 24,
-        top: 22,
-        itemWidth: 18,
-        itemHeight: 8,
-        itemGap: 20,
-        icon: 'roundRect',
-        textStyle: { fontSize: 13, color: colours.text },
-      },
-      grid: { left: 72, right: 32, top: 96, bottom: 56 },
-      xAxis: axis(options.xName, {
-        nameGap: 32,
-        splitLine: { show: false },
-        ...horizontal(options),
-      }),
-      yAxis: axis(options.yName, { nameGap: 48, scale: true, min, max }),
-      series: options.series.map((series, index) => drawn(series, index, options)),
-    })
-    return chart.renderToSVGString()
-  } finally {
-    chart.dispose()
-  }
+  return drawChart({
+    title: options.title,
+    subtitle: options.subtitle,
+    left: 72,
+    xAxis: chartAxis(options.xName, {
+      nameGap: 32,
+      splitLine: { show: false },
+      ...horizontal(options),
+    }),
+    yAxis: chartAxis(options.yName, { nameGap: 48, scale: true, min, max }),
+    rightAxis:
+      options.rightName === undefined
+        ? null
+        : chartAxis(options.rightName, { nameGap: 48, splitLine: { show: false } }),
+    series: options.series.map((series, index) => drawn(series, index, options)),
+  })
 }
 
 function horizontal({ series }: LineChartOptions): { min: number; max: number } {
@@ -100,31 +58,18 @@ function horizontal({ series }: LineChartOptions): { min: number; max: number } 
   }
 }
 
-function axis<More extends object>(name: string, more: More) {
-  return {
-    type: 'value' as const,
-    name,
-    nameLocation: 'middle' as const,
-    nameTextStyle: { fontSize: 13, color: colours.quiet },
-    axisLine: { show: false },
-    axisTick: { show: false },
-    axisLabel: { fontSize: 12, color: colours.quiet },
-    splitLine: { lineStyle: { color: colours.grid } },
-    ...more,
-  }
-}
-
 function drawn(
-  { name, values, points = false, dashed = false }: ChartSeries,
+  { name, values, points = false, dashed = false, right = false }: ChartSeries,
   index: number,
   { marks = [] }: LineChartOptions,
 ): LineSeriesOption | ScatterSeriesOption {
   const color = palette[index % palette.length] as string
   const data = values.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => [x, y])
   const markLine = index > 0 || marks.length === 0 ? undefined : upright(marks)
+  const yAxisIndex = right ? 1 : 0
   if (points) {
     const itemStyle = { color, borderColor: '#ffffff', borderWidth: 1, opacity: 1 }
-    return { type: 'scatter', name, data, symbolSize: 8, itemStyle, markLine, z: 5 }
+    return { type: 'scatter', name, data, symbolSize: 8, itemStyle, markLine, yAxisIndex, z: 5 }
   }
   const lineStyle = { width: 2.25, color, type: dashed ? ('dashed' as const) : ('solid' as const) }
   const itemStyle = { color }
@@ -137,6 +82,7 @@ function drawn(
     lineStyle,
     itemStyle,
     markLine,
+    yAxisIndex,
   }
 }
 
@@ -144,10 +90,10 @@ function upright(marks: NonNullable<LineChartOptions['marks']>) {
   return {
     silent: true,
     symbol: 'none',
-    lineStyle: { type: [5, 5], color: colours.quiet, width: 1.25 },
+    lineStyle: { type: [5, 5], color: chartColours.quiet, width: 1.25 },
     data: marks.map(({ name, x }) => ({
       xAxis: x,
-      label: { formatter: name, fontSize: 12, color: colours.quiet, fontFamily: font },
+      label: { formatter: name, fontSize: 12, color: chartColours.quiet, fontFamily: chartFont },
     })),
   }
 }

@@ -8,14 +8,18 @@ const kPlainIntervalMs = 5000
 export interface ProgressValues {
   /** Steps done so far. */
   readonly step: number
-  /** The training loss in nats. */
-  readonly loss: number
-  readonly tokensPerSecond: number
+  /** What is watched: a training loss in nats, say. */
+  readonly value: number
+  readonly perSecond: number
 }
 
 export interface ProgressOptions {
   /** Steps of the whole run. */
   readonly total: number
+  /** What `value` is. Default: loss. */
+  readonly name?: string
+  /** What is counted `perSecond`. Default: tokens. */
+  readonly unit?: string
   /** Default: the standard error stream, so that results on the standard output stay clean. */
   readonly stream?: NodeJS.WriteStream
   /** Milliseconds of a steady clock. Default: `performance.now`. */
@@ -49,25 +53,35 @@ export function shortDuration(seconds: number): string {
 /** Shows a run's progress; end it with `stop`, also when the run fails, so that the cursor comes back. */
 export class Progress {
   readonly #total: number
+  readonly #name: string
+  readonly #unit: string
   readonly #stream: NodeJS.WriteStream
   readonly #now: () => number
   readonly #bar: SingleBar | null
   readonly #started: number
   #lastLine = Number.NEGATIVE_INFINITY
 
-  constructor({ total, stream = process.stderr, now = () => performance.now() }: ProgressOptions) {
+  constructor({
+    total,
+    name = 'loss',
+    unit = 'tokens',
+    stream = process.stderr,
+    now = () => performance.now(),
+  }: ProgressOptions) {
     this.#total = total
+    this.#name = name
+    this.#unit = unit
     this.#stream = stream
     this.#now = now
     this.#started = now()
-    this.#bar = stream.isTTY ? startBar(total, stream) : null
+    this.#bar = stream.isTTY ? startBar({ total, name, unit, stream }) : null
   }
 
   /** Shows the state after `step` steps. */
-  update({ step, loss, tokensPerSecond }: ProgressValues): void {
+  update({ step, value, perSecond }: ProgressValues): void {
     const elapsed = (this.#now() - this.#started) / 1000
     const left = step > 0 ? shortDuration((elapsed / step) * (this.#total - step)) : '-'
-    const shown = { loss: loss.toFixed(3), rate: shortNumber(tokensPerSecond), left }
+    const shown = { watched: value.toFixed(3), rate: shortNumber(perSecond), left }
     if (this.#bar) {
       this.#bar.update(step, shown)
       return
@@ -76,7 +90,7 @@ export class Progress {
     if (!due && step < this.#total) return
     this.#lastLine = this.#now()
     this.#stream.write(
-      `step ${step}/${this.#total}  loss ${shown.loss}  ${shown.rate} tokens/s  ${left} left\n`,
+      `step ${step}/${this.#total}  ${this.#name} ${shown.watched}  ${shown.rate} ${this.#unit}/s  ${left} left\n`,
     )
   }
 
@@ -101,11 +115,16 @@ export class Progress {
   }
 }
 
-function startBar(total: number, stream: NodeJS.WriteStream): SingleBar {
+function startBar({
+  total,
+  name,
+  unit,
+  stream,
+}: Required<Omit<ProgressOptions, 'now'>>): SingleBar {
   const bar = new SingleBar(
     {
       stream,
-      format: '{bar} {value}/{total}  loss {loss}  {rate} tokens/s  {left} left',
+      format: `{bar} {value}/{total}  ${name} {watched}  {rate} ${unit}/s  {left} left`,
       hideCursor: true,
       barsize: 30,
       fps: 10,
@@ -114,6 +133,6 @@ function startBar(total: number, stream: NodeJS.WriteStream): SingleBar {
     },
     Presets.shades_classic,
   )
-  bar.start(total, 0, { loss: '-', rate: '-', left: '-' })
+  bar.start(total, 0, { watched: '-', rate: '-', left: '-' })
   return bar
 }

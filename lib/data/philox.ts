@@ -66,8 +66,12 @@ export const RandomStream = {
   initialisation: 4,
   topology: 5,
   permutation: 32,
+  spherePhases: 64,
+  sphereFrequencies: 65,
   /** One stream for each octave from here on. */
   gaussianOctaves: 4096,
+  /** Two streams for each cycle of a control loop from here on. */
+  exploration: 2 ** 31,
 } as const
 
 /**

@@ -3,12 +3,14 @@ import type { Device } from '../device.js'
 import type { FloatDtype } from '../dtype.js'
 import { CheckpointError } from '../errors.js'
 import { cast } from '../operations/cast.js'
-import { randomNormal } from '../operations/random.js'
+import { randomNormal, randomUniform } from '../operations/random.js'
 import { own, Tensor, tensor } from '../tensor.js'
 
 /** How a parameter begins. */
 export type Initial =
   | { readonly normal: number; readonly mean?: number }
+  /** Uniform in [−uniform, uniform). */
+  | { readonly uniform: number }
   | { readonly values: ArrayLike<number> }
   | { readonly constant: number }
 
@@ -34,8 +36,14 @@ export class Parameters {
 
   #make(shape: readonly number[], initial: Initial): Tensor {
     const { device, dtype } = this
+    const stream = this.#tensors.size + 1
+    if ('uniform' in initial) {
+      const made = Tensor.empty(shape, dtype, device, true)
+      const bound = initial.uniform
+      randomUniform(made, { seed: this.#seed, stream, low: -bound, high: bound })
+      return made
+    }
     if ('normal' in initial) {
-      const stream = this.#tensors.size + 1
       const made = Tensor.empty(shape, dtype, device, true)
       randomNormal(made, {
         seed: this.#seed,

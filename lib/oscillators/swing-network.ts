@@ -1,25 +1,18 @@
 // Power grids and other rotating masses: oscillators with inertia.
 import { expectInteger } from '../check.js'
 import { noGrad } from '../context.js'
-import { type Device, type DeviceName, device as deviceOf } from '../device.js'
 import { Graph, type Topology } from '../graph/graph.js'
 import { allToAll, graphOf } from '../graph/topologies.js'
-import type { OscillatorSolution, OscillatorSolveRun } from '../operations/oscillator-solve.js'
-import type { OscillatorStepsResult, OscillatorStepsRun } from '../operations/oscillator-steps.js'
 import type { OscillatorNormalisation } from '../operations/oscillators.js'
 import { timeSlice } from '../operations/time-slice.js'
 import { type Tensor, tensor } from '../tensor.js'
-import { type BankDtype, type BankNumbers, BankTensors, frequenciesOf } from './bank-tensors.js'
+import { type BankNumbers, frequenciesOf } from './bank-tensors.js'
 import type { FrequencyDistribution } from './distribution.js'
-import {
-  type RealSimulateOptions,
-  type RealSimulation,
-  RealState,
-  type RealStepOptions,
-} from './real-state.js'
+import { RealBank, type RealBankOptions } from './real-bank.js'
+import { RealState } from './real-state.js'
 
 /** Arguments of `SwingNetwork`. */
-export interface SwingNetworkOptions {
+export interface SwingNetworkOptions extends RealBankOptions {
   /** N. */
   oscillators: number
   /** P: what drives each mass, in the unit of m θ″ (a grid: the power fed in, per unit); see `KuramotoBank`. */
@@ -36,15 +29,10 @@ export interface SwingNetworkOptions {
   topology?: Topology | Graph
   /** Default: `none`, the coupling of a grid's lines being what it is. */
   normalisation?: OscillatorNormalisation
-  /** Copies that run side by side. Default: 1. */
-  batch?: number
   /** θ at the start, rad: (N) for every batch or (batch, N). Default: 0. */
   phases?: ArrayLike<number> | null
   /** dθ/dt at the start. Default: 0. */
   velocities?: ArrayLike<number> | null
-  /** Default: `float32`. */
-  dtype?: BankDtype
-  device?: DeviceName | Device
   /** Of the topology and drawn powers. Default: 0. */
   seed?: number
   /** What requires gradients and is among `parameters()`. Default: nothing. */
@@ -64,14 +52,10 @@ const name = 'SwingNetwork'
  * @throws ShapeError, ValueError (numbers that are not finite, too), DtypeError, DeviceError.
  * Source: Filatrella, Nielsen & Pedersen 2008, doi:10.1140/epjb/e2008-00098-8.
  */
-export class SwingNetwork implements Disposable {
+export class SwingNetwork extends RealBank {
   readonly oscillators: number
-  readonly batch: number
   readonly normalisation: OscillatorNormalisation
-  readonly device: Device
-  readonly dtype: BankDtype
-  readonly #tensors: BankTensors
-  readonly #state: RealState
+  protected readonly real: RealState
   readonly #parameters: Readonly<
     Record<'naturalFrequencies' | 'coupling' | 'inertia' | 'damping', Tensor>
   > & { readonly frustration: Tensor | null }
@@ -79,16 +63,14 @@ export class SwingNetwork implements Disposable {
   #ownsGraph: boolean
 
   constructor(options: SwingNetworkOptions) {
-    const { oscillators, batch = 1, seed = 0, dtype = 'float32', learnable = {} } = options
+    super(name, options)
+    const { oscillators, seed = 0, learnable = {} } = options
+    const { batch } = this
     this.oscillators = expectInteger(name, 'oscillators', oscillators)
-    this.batch = expectInteger(name, 'batch', batch)
     expectInteger(name, 'seed', seed, 0)
     this.normalisation = options.normalisation ?? 'none'
-    this.dtype = dtype
-    this.device = deviceOf(options.device)
     this.#ownsGraph = !(options.topology instanceof Graph)
     this.#graph = graphOf(options.topology ?? allToAll(), { oscillators, seed })
-    this.#tensors = new BankTensors(name, this)
     try {
       const drawn = frequenciesOf(options.power, { count: oscillators, seed, block: 1 })
       const each = [[oscillators]]
@@ -97,7 +79,7 @@ export class SwingNetwork implements Disposable {
         key: 'power' | 'coupling' | 'inertia' | 'damping',
         given: BankNumbers,
         shapes: readonly (readonly number[])[],
-      ) => this.#tensors.add(key, given, { shapes, learned: learnable[key] })
+      ) => this.tensors.add(key, given, { shapes, learned: learnable[key] })
       this.#parameters = {
         naturalFrequencies: add('power', drawn, [...each, [batch, oscillators]]),
         coupling: add('coupling', options.coupling ?? 1, one),
@@ -106,11 +88,11 @@ export class SwingNetwork implements Disposable {
         frustration:
           options.frustration == null
             ? null
-            : this.#tensors.add('frustration', options.frustration, { shapes: [[1]] }),
+            : this.tensors.add('frustration', options.frustration, { shapes: [[1]] }),
       }
       const state = this.#start(options)
-      this.#state = new RealState(name, {
-        tensors: this.#tensors,
+      this.real = new RealState(name, {
+        tensors: this.tensors,
         state,
         system: () => ({
           system: 'swing',
@@ -120,7 +102,7 @@ export class SwingNetwork implements Disposable {
         }),
       })
     } catch (error) {
-      this.#tensors.dispose()
+      this.tensors.dispose()
       throw error
     }
   }
@@ -131,7 +113,7 @@ export class SwingNetwork implements Disposable {
     const whole = new Float64Array(batch * 2 * N)
     for (const [half, given] of [phases, velocities].entries()) {
       if (!given) continue
-      this.#tensors.add(half === 0 ? 'phases' : 'velocities', given, { shapes: [[N], [batch, N]] })
+      this.tensors.add(half === 0 ? 'phases' : 'velocities', given, { shapes: [[N], [batch, N]] })
       for (let at = 0; at < batch * N; ++at) {
         whole[Math.floor(at / N) * 2 * N + half * N + (at % N)] = given[at % given.length] as number
       }
@@ -148,7 +130,7 @@ export class SwingNetwork implements Disposable {
    * Goes on with another graph of as many oscillators: lines trip, or close. The graph stays the caller's.
    */
   rewire(graph: Graph): void {
-    this.#state.assertIdle()
+    this.real.assertIdle()
     const { oscillators } = this
     const next = graphOf(graph, { oscillators, seed: 0 })
     if (this.#ownsGraph) this.#graph.dispose()
@@ -156,19 +138,9 @@ export class SwingNetwork implements Disposable {
     this.#ownsGraph = false
   }
 
-  /** The tensors that are learned. */
-  parameters(): Tensor[] {
-    return [...this.namedParameters().values()]
-  }
-
-  /** The tensors that are learned, by name. */
-  namedParameters(): ReadonlyMap<string, Tensor> {
-    return this.#tensors.learned()
-  }
-
   #half(half: 0 | 1): Tensor {
     const { oscillators: N, batch } = this
-    const input = this.#state.state.reshape([batch, 2, N])
+    const input = this.real.state.reshape([batch, 2, N])
     return noGrad(() => timeSlice({ input, begin: half, count: 1 }).reshape([batch, N]))
   }
 
@@ -182,39 +154,8 @@ export class SwingNetwork implements Disposable {
     return this.#half(1)
   }
 
-  /** How many steps were taken since the start. */
-  get stepsTaken(): number {
-    return this.#state.step
-  }
-
-  /** Runs on the tape; see `oscillatorSteps`. The network stays where it was unless `advance` is true. */
-  forward(
-    options: Omit<OscillatorStepsRun, 'start'> & { start?: Tensor | null; advance?: boolean },
-  ): OscillatorStepsResult {
-    return this.#state.forward(options)
-  }
-
-  /** Takes `steps` steps (default 1) without recording for gradients. */
-  step({ steps = 1, ...options }: RealStepOptions & { steps?: number }): void {
-    this.#state.take({ ...options, steps })
-  }
-
-  /** Solves from the present state to a tolerance, on the tape; see `oscillatorSolve`. Stays where it was. */
-  async solve(options: Omit<OscillatorSolveRun, 'start'>): Promise<OscillatorSolution> {
-    return await this.#state.solve(options)
-  }
-
-  /** Runs many steps without recording for gradients; see `KuramotoBank.simulate`. */
-  async simulate(options: RealSimulateOptions): Promise<RealSimulation> {
-    return await this.#state.simulate(options)
-  }
-
-  dispose(): void {
-    this.#state.dispose()
+  override dispose(): void {
+    super.dispose()
     if (this.#ownsGraph) this.#graph.dispose()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
   }
 }

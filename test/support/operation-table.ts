@@ -1,6 +1,7 @@
 // A valid call of every native operation. The boundary, thread and registry tests walk over these rows,
 // so an operation without one is untested and the registry test says so.
 import type { FloatDtype } from '../../lib/index.js'
+import { agentRows } from './agent-rows.js'
 import { diagnosticRows } from './diagnostic-rows.js'
 import { kuramotoRows } from './kuramoto-rows.js'
 import { noiseRows } from './noise-rows.js'
@@ -18,6 +19,7 @@ import {
   type Wanted,
 } from './operation-rows.js'
 import { oscillatorRows } from './oscillator-rows.js'
+import { sphereRows } from './sphere-rows.js'
 import { waveRows } from './wave-rows.js'
 
 export type { Given, Row, Wanted } from './operation-rows.js'
@@ -359,9 +361,11 @@ export const operationTable: Readonly<Record<string, Row>> = {
       time: 5 * scale,
     }),
   },
+  ...agentRows,
   ...kuramotoRows,
   ...diagnosticRows,
   ...oscillatorRows,
   ...noiseRows,
+  ...sphereRows,
   ...waveRows,
 }

@@ -38,6 +38,59 @@ export const publicTable: readonly PublicRow[] = [
     call: (v: { input: Tensor }) => lib.silu(v.input),
   },
   {
+    name: 'relu',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    call: (v: { input: Tensor }) => lib.relu(v.input),
+  },
+  {
+    name: 'sigmoid',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    call: (v: { input: Tensor }) => lib.sigmoid(v.input),
+  },
+  {
+    name: 'tanh',
+    tensors: { input: { shape: [2, 3], anySize: true } },
+    call: (v: { input: Tensor }) => lib.tanh(v.input),
+  },
+  {
+    name: 'lstmLayer',
+    tensors: {
+      inputGates: { shape: [2, 3, 12] },
+      weight: { shape: [12, 3] },
+      initialHidden: { shape: [2, 3], optional: true },
+      initialCell: { shape: [2, 3], optional: true },
+    },
+    call: lib.lstmLayer,
+  },
+  {
+    name: 'gaussianAction',
+    tensors: {
+      mean: { shape: [4, 3] },
+      logDeviation: { shape: [3] },
+      normal: { shape: [4, 3] },
+    },
+    call: lib.gaussianAction,
+  },
+  {
+    name: 'advantages',
+    tensors: { rewards: { shape: [4] }, values: { shape: [4] }, lastValue: { shape: [1] } },
+    numbers: { discount: 0.9, trace: 0.8 },
+    call: lib.advantages,
+  },
+  {
+    name: 'policyGradientLoss',
+    tensors: {
+      mean: { shape: [4, 3] },
+      logDeviation: { shape: [3] },
+      action: { shape: [4, 3] },
+      advantages: { shape: [4] },
+      value: { shape: [4], optional: true },
+      returns: { shape: [4], optional: true },
+    },
+    numbers: { valueWeight: 0.5, entropyWeight: 0.01 },
+    call: lib.policyGradientLoss,
+  },
+  {
     name: 'add',
     tensors: { left: { shape: [2, 3] }, right: { shape: [2, 3] } },
     call: (v: { left: Tensor; right: Tensor }) => lib.add(v.left, v.right),

@@ -1,36 +1,17 @@
 // The loss curve of a run as an SVG picture: training loss, its running mean, validation points, and the
 // losses of the untrained model and of the 3-gram model as lines to read them against.
+import type { LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
+import { chartAxis, chartFont, drawChart } from './chart-frame.js'
 
-import {
-  LineChart,
-  type LineSeriesOption,
-  ScatterChart,
-  type ScatterSeriesOption,
-} from 'echarts/charts'
-import {
-  GridComponent,
-  LegendComponent,
-  MarkLineComponent,
-  TitleComponent,
-} from 'echarts/components'
-import { init, use } from 'echarts/core'
-import { SVGRenderer } from 'echarts/renderers'
-
-const kWidth = 880
-const kHeight = 480
 /** The smoothed curve forgets half of a point within so many logged points. */
 const kHalfLifePoints = 4
 
 const colours = {
-  text: '#1f2933',
-  quiet: '#7b8794',
-  grid: '#e4e7eb',
   noise: '#b9cdea',
   train: '#2563b0',
   validation: '#d9480f',
   reference: '#52606d',
 } as const
-const font = "'Inter', 'Helvetica Neue', 'Segoe UI', 'DejaVu Sans', Arial, sans-serif"
 
 /** A value after a number of steps; values are in bits per character. */
 export interface CurvePoint {
@@ -74,49 +55,19 @@ const pairs = (points: readonly CurvePoint[]): [number, number][] =>
 
 /** Draws the curve; the text is a whole SVG document. */
 export function lossChart(options: LossChartOptions): string {
-  use([
-    LineChart,
-    ScatterChart,
-    GridComponent,
-    LegendComponent,
-    MarkLineComponent,
-    TitleComponent,
-    SVGRenderer,
-  ])
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: kWidth, height: kHeight })
-  try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: '#ffffff',
-      textStyle: { fontFamily: font, color: colours.text },
-      title: {
-        text: options.title,
-        subtext: options.subtitle ?? '',
-        left: 24,
-        top: 16,
-        itemGap: 6,
-        textStyle: { fontSize: 18, fontWeight: 600, color: colours.text },
-        subtextStyle: { fontSize: 13, color: colours.quiet },
-      },
-      legend: {
-        right: 24,
-        top: 22,
-        itemWidth: 18,
-        itemHeight: 8,
-        itemGap: 20,
-        icon: 'roundRect',
-        data: ['training', 'validation'],
-        textStyle: { fontSize: 13, color: colours.text },
-      },
-      grid: { left: 64, right: 32, top: 96, bottom: 56 },
-      xAxis: axis('step', { nameGap: 32, splitLine: { show: false }, max: lastStep(options) }),
-      yAxis: axis('bits per character', { nameGap: 40, scale: true, ...verticalRange(options) }),
-      series: series(options),
-    })
-    return chart.renderToSVGString()
-  } finally {
-    chart.dispose()
-  }
+  return drawChart({
+    title: options.title,
+    subtitle: options.subtitle,
+    legend: ['training', 'validation'],
+    left: 64,
+    xAxis: chartAxis('step', { nameGap: 32, splitLine: { show: false }, max: lastStep(options) }),
+    yAxis: chartAxis('bits per character', {
+      nameGap: 40,
+      scale: true,
+      ...verticalRange(options),
+    }),
+    series: series(options),
+  })
 }
 
 function lastStep({ train, validation }: LossChartOptions): number {
@@ -132,20 +83,6 @@ function verticalRange(options: LossChartOptions): { min: number; max: number } 
   const least = values.reduce((a, b) => Math.min(a, b))
   const most = values.reduce((a, b) => Math.max(a, b))
   return { min: Math.floor(least - 0.1), max: Math.ceil(most + 0.1) }
-}
-
-function axis<More extends object>(name: string, more: More) {
-  return {
-    type: 'value' as const,
-    name,
-    nameLocation: 'middle' as const,
-    nameTextStyle: { fontSize: 13, color: colours.quiet },
-    axisLine: { show: false },
-    axisTick: { show: false },
-    axisLabel: { fontSize: 12, color: colours.quiet },
-    splitLine: { lineStyle: { color: colours.grid } },
-    ...more,
-  }
 }
 
 function series(options: LossChartOptions): (LineSeriesOption | ScatterSeriesOption)[] {
@@ -191,7 +128,7 @@ function referenceLines(references: LossChartOptions['references']) {
       distance: [0, 4],
       fontSize: 12,
       color: colours.reference,
-      fontFamily: font,
+      fontFamily: chartFont,
     },
     data: references.map(({ name, bits }) => ({
       yAxis: bits,
