@@ -64,8 +64,10 @@ function latticePositions(nodes: number): Float32Array {
     const u = (2 * Math.PI * i) / nodes
     const polar = Math.PI * (1 + Math.cos(u))
     const azimuth = (kWindings + 0.5) * u
-    positions[i] = Math.sin(polar) * Math.cos(azimuth)
-    positions[nodes + i] = Math.sin(polar) * Math.sin(azimuth)
+    // The nodes of the poles coincide, which sin 2π in float64 would miss.
+    const radius = i === 0 || 2 * i === nodes ? 0 : Math.sin(polar)
+    positions[i] = radius * Math.cos(azimuth)
+    positions[nodes + i] = radius * Math.sin(azimuth)
     positions[2 * nodes + i] = Math.cos(polar)
   }
   return positions

@@ -95,7 +95,7 @@ test('estimates follow sizes', () => {
   const tree = { error: 1e-4, built: false }
   assert.ok(cpu.direct(small) < cpu.tree(small, tree))
   const large = { nodes: 1e6, receivers: 1e6, samples: 1 }
-  assert.ok(cpu.direct(large) > 20 * cpu.tree(large, tree))
+  assert.ok(cpu.direct(large) > 10 * cpu.tree(large, tree))
   assert.ok(cpu.direct({ ...large, receivers: 200 }) < cpu.tree(large, tree))
 })
 

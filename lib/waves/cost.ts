@@ -34,19 +34,20 @@ interface Rates {
   readonly call: number
 }
 
-// Measured on two cores of Zen 4 (docs/waves.md).
+// Two cores of Zen 4: half of what one thread was measured to take, but for building a tree, which runs on
+// one (docs/waves.md).
 const kCpu: Rates = {
   together: 8,
-  pass: 0.22e-9,
-  time: 0.055e-9,
-  oneSided: 1.5,
-  propagator: 0.9e-9,
+  pass: 0.11e-9,
+  time: 0.029e-9,
+  oneSided: 1.25,
+  propagator: 0.3e-9,
   tile: 32,
-  products: 230e9,
-  halfProducts: 200e9,
-  interpolation: 100e9,
+  products: 216e9,
+  halfProducts: 216e9,
+  interpolation: 90e9,
   treeSum: 2e-6,
-  treeBuild: 6.6e-6,
+  treeBuild: 9e-6,
   call: 5e-6,
 }
 
@@ -63,7 +64,7 @@ const kCuda: Rates = {
   halfProducts: 600e12,
   interpolation: 40e12,
   treeSum: 20e-9,
-  treeBuild: 6.6e-6,
+  treeBuild: 9e-6,
   call: 20e-6,
 }
 

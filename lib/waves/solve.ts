@@ -24,7 +24,7 @@ export interface WaveSolveOptions extends WaveSystem {
   method?: 'auto' | WaveMethod
   /** What `chebyshev` and `treecode` may be off by, in (0, 1); see `solveWaveField`. Default: 1e-5. */
   error?: number
-  /** `bfloat16`: the factors of the propagator's product are rounded, about 3e-3 beside `error`. */
+  /** `bfloat16`: the factors of the propagator's product are rounded, up to 3e-3 beside `error`. */
   precision?: 'float32' | 'bfloat16'
   /** A tree that was built of these positions, wavenumber and softening, for `treecode`. */
   tree?: WaveTree | null
