@@ -1,12 +1,13 @@
 // Many times as one product on the matrix unit: S (receivers, times) = [C | S] [Im q; −Re q], where
-// the left factor is made in shared memory tile by tile and never stored. A block of 8 warps sums
-// (128, 128), a warp (32, 64); half of the warps make the next stage's factor while the others
-// multiply. bfloat16 factors, or hi and lo halves of both, of which three products are taken: 2^-17
-// of each factor; their sums move to a second set every 128 sources, because the matrix unit cuts
-// its sums off instead of rounding them. Floors on an H200 at 8000 x 8000 x 256: 65.5 GFLOP are
-// 83 µs, split 249 µs at 790 TFLOP/s, of which 16x16x16 products reach some two thirds: 0.13 and
-// 0.38 ms. C and S take 13 instructions and 4 MUFU a pair, 128 µs of MUFU beside it, because two
-// blocks of times form them; q comes out of L2 at 0.5 and 1 GB. Not run on a GPU yet.
+// the left factor is made in shared memory stage by stage and never stored. A block sums (128, 128)
+// or (128, 256), a warp (32, 64); half of the warps make the next stage's factor while the others
+// multiply. Factors are bfloat16, or high and low halves in scaled float16, of which three products
+// are taken: 2^-22 of each factor, where halves in bfloat16 leave 2^-17. Split sums move to a
+// second set every 128 sources, since the matrix unit cuts its sums off instead of rounding them.
+// At 8000 x 8000 x 256 on an H200, from machine code: 65.5 GFLOP are 83 µs at 790 TFLOP/s, split
+// 249 µs; a stage of 16 sources is 223 instructions of a warp, of them 32 HMMA and 16 MUFU, or 510,
+// 96 and 32: 107 and 246 µs of issue, 62 and 123 µs of MUFU. q comes out of L2 at 0.5 and 1 GB.
+// Factors and the sums of parts are some 50 MB more of memory traffic. Not run on a GPU yet.
 #pragma once
 
 #include "cuda/matrix_unit.cuh"
