@@ -1,7 +1,8 @@
 // One time over all nodes: each unordered pair once (cuda/wave_symmetric.cuh). Otherwise every pair
 // of a receiver and a source (cuda/wave_pairs.cuh); with few receivers the sources are cut into
-// parts. Floors on an H200 (33.4e12 issue slots/s): 8000² 28 µs, 100 000² 4.3 ms, 200 x 8000 the
-// launches. The propagator at many times: cuda/wave_propagator.cuh. Not run on a GPU yet.
+// parts. Floors on an H200 (33.4e12 issue slots/s): 8000² 27 µs, 100 000² 4.2 ms, 200 x 8000 the
+// three launches. The propagator at many times: cuda/wave_propagator.cuh, on the matrix unit from
+// compute capability 8.0 on. Not run on a GPU yet.
 #include "cuda/wave_direct.cuh"
 #include "cuda/wave_propagator.cuh"
 #include "cuda/widened.cuh"

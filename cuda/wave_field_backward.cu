@@ -2,7 +2,7 @@
 // pairs (cuda/wave_symmetric.cuh). Otherwise a pass for what receivers hear, one for what comes
 // back to the sources, and two for the slopes of either end (cuda/wave_pairs.cuh,
 // cuda/wave_slopes.cuh), for up to 256 times each; gradients gather in double between them. Floor
-// on an H200 (33.4e12 issue slots/s): 8000² 46 µs, 1.7 forwards. Not run on a GPU yet.
+// on an H200 (33.4e12 issue slots/s): 8000² 48 µs, 1.8 forwards. Not run on a GPU yet.
 #include "cuda/wave_direct.cuh"
 #include "cuda/wave_slopes.cuh"
 #include "cuda/wave_slots.cuh"

@@ -29,7 +29,8 @@ struct WavePairs {
 };
 
 // Σ_j A sin(ω t − k d) / d of weights A, ω t in radians and in half turns. With every other sine a
-// polynomial: 19 instructions, of them 2.5 MUFU, or 20 issue slots: 1.67e12 pairs/s at 33.4e12/s.
+// polynomial 21.4 instructions a pair, of them 2.5 MUFU: 1.56e12 pairs/s at 33.4e12 slots/s; with
+// one receiver a thread 23.8.
 template <class Real, bool kHalfDistance>
 struct WaveBySine {
   static constexpr int weights = 3, sums = 1;
@@ -43,7 +44,8 @@ struct WaveBySine {
   }
 };
 
-// Σ_j C Im q − S Re q at kTimes times: 13 + 2 kTimes instructions and 4 MUFU, 32 issue slots.
+// Σ_j C Im q − S Re q at kTimes times: 42 instructions a pair at 8 times, 56 at 16 of two
+// receivers, of them 4 MUFU, which take 32 issue slots.
 template <class Real, int kTimes, bool kHalfDistance>
 struct WaveByTimes {
   static constexpr int weights = 2 * kTimes, sums = kTimes;

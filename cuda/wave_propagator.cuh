@@ -1,58 +1,19 @@
 // Many times as one product on the matrix unit: S (receivers, times) = [C | S] [Im q; −Re q], where
-// the left factor is made in shared memory tile by tile and never stored. A block of 8 warps sums
-// (128, 128), a warp (32, 64); half of the warps make the next stage's factor while the others
-// multiply. bfloat16 factors, or hi and lo halves of both, of which three products are taken: 2^-17
-// of each factor; their sums move to a second set every 128 sources, because the matrix unit cuts
-// its sums off instead of rounding them. Floors on an H200 at 8000 x 8000 x 256: 65.5 GFLOP are
-// 83 µs, split 249 µs at 790 TFLOP/s, of which 16x16x16 products reach some two thirds: 0.13 and
-// 0.38 ms. C and S take 13 instructions and 4 MUFU a pair, 128 µs of MUFU beside it, because two
-// blocks of times form them; q comes out of L2 at 0.5 and 1 GB. Not run on a GPU yet.
+// the left factor is made in shared memory stage by stage and never stored. A block sums (128, 128)
+// or (128, 256), a warp (32, 64); half of the warps make the next stage's factor while the others
+// multiply. Factors are bfloat16, or high and low halves in scaled float16, of which three products
+// are taken: 2^-22 of each factor, where halves in bfloat16 leave 2^-17. Split sums move to a
+// second set every 128 sources, since the matrix unit cuts its sums off instead of rounding them.
+// At 8000 x 8000 x 256 on an H200, from machine code: 65.5 GFLOP are 83 µs at 790 TFLOP/s, split
+// 249 µs; a stage of 16 sources is 223 instructions of a warp, of them 32 HMMA and 16 MUFU, or 510,
+// 96 and 32: 107 and 246 µs of issue, 62 and 123 µs of MUFU. q comes out of L2 at 0.5 and 1 GB.
+// Factors and the sums of parts are some 50 MB more of memory traffic. Not run on a GPU yet.
 #pragma once
 
-#include "cuda/matrix_unit.cuh"
-#include "cuda/pack.cuh"
 #include "cuda/wave_direct.cuh"
+#include "cuda/wave_factors.cuh"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
-
-template <bool kSplit>
-struct WavePropagatorTuning {
-  using Factor = std::conditional_t<kSplit, float16, bfloat16>;
-  static constexpr int rows = 128;                    // receivers of a block; not measured
-  static constexpr int columns = kSplit ? 128 : 256;  // times of a block; not measured
-  static constexpr int sources = 16;                  // of a stage; not measured
-  static constexpr int depth = 2 * sources;
-  static constexpr int halves = kSplit ? 2 : 1;
-  static constexpr int warpsDown = 4, warpsAcross = columns / 64;
-  static constexpr int threads = warpsDown * warpsAcross * kWarp;
-  static constexpr int rowTiles = rows / warpsDown / kMatrixTile;
-  static constexpr int columnTiles = columns / warpsAcross / kMatrixTile;
-  static constexpr int sharers = threads / rows;         // threads that make one receiver's C and S
-  static constexpr int padding = 8;                      // elements, 16 bytes
-  static constexpr int leftStride = depth + padding;     // (rows, depth)
-  static constexpr int rightStride = columns + padding;  // (depth, columns)
-  static constexpr int leftElements = rows * leftStride;
-  static constexpr int rightElements = depth * rightStride;
-  static constexpr int stageElements = halves * (leftElements + rightElements);
-  static constexpr int runStages = 128 / sources;         // between moves of the split sums
-  static constexpr int64_t blocks = 132;                  // wanted, by parts; not measured
-  static constexpr int64_t partStages = 16384 / sources;  // at most
-  static constexpr int patchStride = kMatrixTile + 4;
-  static constexpr size_t sharedBytes = 2 * stageElements * sizeof(Factor);
-};
-
-struct WaveScaleTuning {
-  static constexpr int threads = 1024;  // not measured
-};
-
-// What the halves are scaled by, powers of two: |C| <= 1 / ε and |q| to 2^14 at most, so that
-// float16 holds them; what is too small for it is nothing beside the term of a node itself.
-HOST_DEVICE float wholePower(float x) {
-  return fromBits(toBits(x) & 0x7f800000);
-}
-__device__ __forceinline__ float leftScale(float softening) {
-  return 0x1p14f * wholePower(softening);
-}
 
 template <bool kSplit>
 struct WavePropagator {
@@ -64,43 +25,6 @@ struct WavePropagator {
   int64_t receiverCount, padded, count, columns, stages, partStages, parts;
   float* sums;  // (parts, count, receivers)
 };
-
-// The power of two that brings the greatest amplitude to [2^13, 2^14).
-__global__ void __launch_bounds__(WaveScaleTuning::threads)
-    waveScaleKernel(View<const float> amplitudes, float* scale) {
-  float greatest = 0x1p-100f;
-  for (int64_t j = threadIdx.x; j < amplitudes.length; j += WaveScaleTuning::threads) {
-    greatest = maximum(greatest, minimum(absolute(amplitudes[j]), 0x1p100f));
-  }
-  greatest = blockReduce(greatest, 0x1p-100f, Maximum{}, sharedMemory<float>());
-  if (threadIdx.x == 0) scale[0] = 0x1p13f / wholePower(greatest);
-}
-
-// Rows of the right factor, stage by stage: Im q of its sources, then −Re q; and padded positions.
-template <bool kSplit>
-__global__ void __launch_bounds__(WaveInputTuning::threads)
-    waveFactorKernel(WaveFieldInputs<float> op, int64_t first, int64_t count, int64_t padded,
-                     int64_t columns, typename WavePropagatorTuning<kSplit>::Factor* factors,
-                     const float* scale, float* positions) {
-  using Tuning = WavePropagatorTuning<kSplit>;
-  using Factor = typename Tuning::Factor;
-  const int64_t i = globalThread();
-  if (i >= padded * columns) return;
-  const int64_t j = i / columns, m = i % columns;
-  const bool exists = j < op.nodes && m < count;
-  const Circle<float> q = exists ? waveSourceAt(op, j, first + m) : Circle<float>{0, 0};
-  const int64_t row = j / Tuning::sources * Tuning::depth + j % Tuning::sources;
-#pragma unroll
-  for (int part = 0; part < 2; ++part) {
-    const float x = (part == 0 ? q.sine : -q.cosine) * (kSplit ? scale[0] : 1.0f);
-    const Factor high = narrow<Factor>(x);
-    const int64_t at = (row + part * Tuning::sources) * columns + m;
-    factors[at] = high;
-    if (kSplit) factors[2 * padded * columns + at] = narrow<Factor>(x - widen(high));
-  }
-  if (m >= 3) return;
-  positions[m * padded + j] = j < op.nodes ? op.positions[m * op.nodes + j] : 0.0f;
-}
 
 // A stage's tiles in shared memory: left high (and low), right high (and low).
 template <bool kSplit>

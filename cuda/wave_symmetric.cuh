@@ -21,7 +21,7 @@ struct WaveSymmetricTuning {
   static_assert(tile == threads, "a thread loads one column of a tile");
   static constexpr int64_t strips = 64;      // of columns, at most; bounds the memory, not measured
   static constexpr int64_t superRows = 128;  // at most; of several sums half as many; not measured
-  static constexpr int64_t leastNodes = 4096;  // below, there are too few tiles for a large GPU
+  static constexpr int64_t leastNodes = 6000;  // below, there are too few tiles for a large GPU
 };
 
 // The triangle of tiles, by the size alone: super-rows of `chunks` blocks of 4 tiles against strips
@@ -85,9 +85,9 @@ struct WavePair {
   Propagator<Real> g;
 };
 
-// S of both ends. Per unordered pair 25 instructions and 4 MUFU, or, where sine and cosine are
-// polynomials, 33 and 2; of every other one each, 29 and 3: 29 issue slots of 24 MUFU, 2.3e12
-// ordered pairs/s at 33.4e12/s.
+// S of both ends. Per unordered pair (machine code of 9.0, the whole loop over 8 of them) 26.8
+// instructions with one pair in four by polynomials, of them 3.5 MUFU, which take 28 issue slots:
+// 14 for an ordered pair, 2.4e12 pairs/s at the H200's 33.4e12 slots/s.
 template <class Number, bool kHalfDistance = false>
 struct WaveFieldPair {
   using Real = Number;
@@ -100,8 +100,9 @@ struct WaveFieldPair {
   }
 };
 
-// S, R and ∂L/∂x of both ends, and the sums for k and ε, of weights Re q, Im q, ρ: 50 instructions
-// and 4 MUFU per unordered pair.
+// S, R and ∂L/∂x of both ends, and the sums for k and ε, of weights Re q, Im q, ρ: 50.4
+// instructions per unordered pair, of them 4 MUFU: 1.8 times the field alone, 1.3e12 ordered
+// pairs/s.
 template <class Number>
 struct WaveGradientPair {
   using Real = Number;
