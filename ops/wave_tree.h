@@ -133,7 +133,7 @@ struct WaveTreeSum {
     check.atLeast("levels", levels, 1);
     check.atLeast("proxyCount", proxyCount, 1);
     check.atLeast("farCount", farCount, 0);
-    check.atLeast("nearCount", nearCount, 1);
+    check.atLeast("nearCount", nearCount, 0);
     const Size n = {"nodes", nodes}, c = {"clusters", clusters}, axes = {"axes", 3};
     const Size starts = {"clusters + 1", clusters + 1};
     const Size m = {"samples", samples}, planes = {"planes", 2};

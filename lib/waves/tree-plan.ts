@@ -56,7 +56,7 @@ export function nearestSource(radius: number, theta: number): number {
 
 // In a solid cluster more of the sum comes from afar, where interpolation errs less.
 const kSolid = 0.25
-const kSolidTolerance = 3
+const kSolidTolerance = 3.5
 
 /** Orders along the three axes of a box. @internal */
 export function boxOrders(halfWidths: Float64Array, options: PlanOptions): number[] {
@@ -73,7 +73,7 @@ interface Boxes {
   readonly centres: Float64Array // (clusters, 3), in space
   readonly halfWidths: Float64Array // (clusters, 3)
   readonly radii: Float64Array
-  /** Whether the orders stay below the limit: else it meets nobody by proxies. */
+  /** Whether the orders of the cluster and of all below it stay below the limit: else it has no proxies. */
   readonly fits: Uint8Array
   readonly orders: Int32Array
 }
@@ -144,7 +144,8 @@ function makeBoxes(tree: ClusterTree, options: PlanOptions): Boxes {
     }
     boxes.radii[c] = Math.hypot(...halfWidths)
     const orders = boxOrders(halfWidths, options)
-    boxes.fits[c] = orders.every((order) => order <= kMaximumOrder) ? 1 : 0
+    const fit = child < 0 || (boxes.fits[child] === 1 && boxes.fits[child + 1] === 1)
+    boxes.fits[c] = fit && orders.every((order) => order <= kMaximumOrder) ? 1 : 0
     boxes.orders.set(boxes.fits[c] ? orders : [1, 1, 1], 3 * c)
   }
   return boxes
@@ -243,32 +244,30 @@ class Pairs {
   }
 }
 
-// Every pair of nodes is covered once: by the proxies of two clusters that hold them and are far apart for
-// their size, or by two leaves. Clusters whose nodes all coincide are points, far from everything.
+// Every pair of nodes is covered once: by the proxies of two clusters that hold them, are far apart for
+// their size and have no more proxies than nodes; or by two leaves. Clusters whose nodes all coincide are
+// points, far from everything.
 function meetings(tree: ClusterTree, boxes: Boxes, theta: number): { far: Pairs; near: Pairs } {
   const { firstChild, nodeStart } = tree
-  const { centres, radii, fits, orders } = boxes
+  const { centres, radii } = boxes
   const far = new Pairs()
   const near = new Pairs()
+  const meets = Uint8Array.from({ length: tree.clusters }, (_, c) => {
+    const nodes = (nodeStart[2 * c + 1] as number) - (nodeStart[2 * c] as number)
+    return boxes.fits[c] && proxyCount(boxes.orders, c) <= nodes ? 1 : 0
+  })
   const pending = [0, 0]
-  const size = (c: number) => (nodeStart[2 * c + 1] as number) - (nodeStart[2 * c] as number)
   while (pending.length > 0) {
     const b = pending.pop() as number
     const a = pending.pop() as number
+    const x = (centres[3 * a] as number) - (centres[3 * b] as number)
+    const y = (centres[3 * a + 1] as number) - (centres[3 * b + 1] as number)
+    const z = (centres[3 * a + 2] as number) - (centres[3 * b + 2] as number)
     const reach = (radii[a] as number) + (radii[b] as number)
-    const distance = Math.hypot(
-      (centres[3 * a] as number) - (centres[3 * b] as number),
-      (centres[3 * a + 1] as number) - (centres[3 * b + 1] as number),
-      (centres[3 * a + 2] as number) - (centres[3 * b + 2] as number),
-    )
     const childA = firstChild[a] as number
     const childB = firstChild[b] as number
-    if (reach <= theta * distance && fits[a] && fits[b]) {
-      const direct =
-        childA < 0 &&
-        childB < 0 &&
-        size(a) * size(b) <= proxyCount(orders, a) * proxyCount(orders, b)
-      ;(direct ? near : far).add(a, b)
+    if (meets[a] && meets[b] && reach <= theta * Math.sqrt(x * x + y * y + z * z)) {
+      far.add(a, b)
     } else if (childA < 0 && childB < 0) {
       near.add(a, b)
     } else if (a === b) {

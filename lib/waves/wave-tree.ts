@@ -184,11 +184,12 @@ function copyOf(positions: Tensor, data: ArrayLike<number>): Tensor {
 const kTheta = 0.9
 // The tolerance along an axis for an error of 1e-4 of the sum, and how it follows the error; found on
 // spheres, cubes and curves. Most pairs are farther apart than the closest that the plan allows.
-const kTolerance = 9e-4
+const kTolerance = 7e-4
 const kToleranceExponent = 0.85
-/** Nodes of a leaf for each of its proxies, about; the fewest. */
+/** Nodes of a leaf for each of its proxies, about; the fewest, and the most: leaves share the threads. */
 const kLeafShare = 2
 const kLeastLeaf = 64
+const kMostLeaf = 512
 
 function planOptions(wavenumber: number, error: number): PlanOptions {
   const tolerance = kTolerance * (error / 1e-4) ** kToleranceExponent
@@ -197,7 +198,7 @@ function planOptions(wavenumber: number, error: number): PlanOptions {
 
 function leafSize(halfWidths: Float64Array, options: PlanOptions): number {
   const proxies = boxOrders(halfWidths, options).reduce((product, order) => product * order, 1)
-  return Math.max(kLeastLeaf, kLeafShare * proxies)
+  return Math.min(kMostLeaf, Math.max(kLeastLeaf, kLeafShare * proxies))
 }
 
 // Plans with smaller and smaller tolerances until the measured error holds or does not fall any more.
@@ -228,7 +229,7 @@ async function best({
     built?.sum.dispose()
     built = { sum, medium, tree, order: highestOrder(plan), requested, error }
     if (error <= requested) break
-    tolerance *= Math.max(0.03, Math.min(0.5, (0.5 * requested) / error))
+    tolerance *= Math.max(0.03, Math.min(0.6, (0.6 * requested) / error))
   }
   return built as Built
 }
