@@ -118,10 +118,10 @@ def log_probability(mean, log_deviation, action):
 
 
 class Loop:
-    def __init__(self, sphere, agent):
+    def __init__(self, sphere, agent, fused):
         self.sphere, self.agent = sphere, agent
         self.parameters = list(agent.parameters())
-        self.optimizer = torch.optim.Adam(self.parameters, lr=5e-5)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=5e-5, fused=fused)
         self.memory, self.cycles = None, 0
 
     def choose(self):
@@ -189,18 +189,19 @@ def main():
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--actions", type=int, default=128)
+    parser.add_argument("--fused", action="store_true", help="Adam in one kernel, torch 2.4 or later")
     parser.add_argument("--out", default="")
     given = parser.parse_args()
     torch.manual_seed(1)
     sphere = Sphere(given.nodes, given.device)
     agent = Agent(given.hidden, given.layers, given.actions).to(given.device)
-    loop = Loop(sphere, agent)
+    loop = Loop(sphere, agent, given.fused)
     for _ in range(3):
         loop.cycle()
     row = {"workload": "control.cycle",
            "params": {"N": given.nodes, "hidden": given.hidden, "layers": given.layers,
                       "actions": given.actions, "dtype": "f32"},
-           "peer": f"torch-loop@{torch.__version__}"}
+           "peer": f"torch-loop{'-fused' if given.fused else ''}@{torch.__version__}"}
     measure = lambda call: median_ms(call, given.device, given.repeats)
     row["ms"], row["ms_min"], row["repeats"] = measure(loop.cycle)
     row.update(rel_err=None, note=f"{BLOCK} receivers a block", clock="host",

@@ -76,7 +76,13 @@ test('the contract gives both suites, and dry runs are small', () => {
   const names = new Set(
     cases({ suite: 'cpu', only: [], tier: 1, quick: false }).map(({ workload }) => workload),
   )
-  for (const name of ['eigenstate.fwd', 'eigenstate.fwdbwd', 'ten.train', 'ten.infer']) {
+  for (const name of [
+    'eigenstate.fwd',
+    'eigenstate.fwdbwd',
+    'ten.train',
+    'ten.infer',
+    'control.cycle',
+  ]) {
     assert.ok(names.has(name), name)
   }
   const few = cases({ suite: 'gpu', only: ['eigenstate.fwdbwd'], tier: 1, quick: true })

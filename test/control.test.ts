@@ -14,6 +14,7 @@ import {
   type ControlLoopOptions,
   type DeviceName,
   DtypeError,
+  device as deviceOf,
   fill,
   MetricsWriter,
   MobiusSphere,
@@ -358,6 +359,18 @@ onEveryDevice('the control loop', (device) => {
     assert.equal(resumed.optimizer.steps, whole.optimizer.steps)
   })
 
+  test('goes on from a checkpoint with an update after every cycle, too', async (context) => {
+    const path = join(await temporaryFolder(context), 'loop.safetensors')
+    const whole = smallLoop(context, device, { loop: { horizon: 1 } })
+    await whole.run({ cycles: 3 })
+    await whole.save(path)
+    const resumed = smallLoop(context, device, { loop: { horizon: 1 } })
+    await resumed.restore(path)
+    const { metrics } = await resumed.run({ cycles: 3 })
+    assert.deepEqual(metrics, (await whole.run({ cycles: 3 })).metrics)
+    assertEqual(await everything(resumed), await everything(whole))
+  })
+
   test('refuses checkpoints of others and changes nothing then', async (context) => {
     const folder = await temporaryFolder(context)
     const path = join(folder, 'loop.safetensors')
@@ -401,6 +414,27 @@ onEveryDevice('the control loop', (device) => {
     await assert.rejects(loop.run({ cycles: 1, signal }), AbortError)
     assert.equal(loop.cycle, done)
     assert.equal((await loop.run({ cycles: 1 })).metrics[0]?.cycle, done + 1)
+  })
+
+  test('keeps no memory beyond its own, whatever its horizon, and gives that back', async (context) => {
+    const path = join(await temporaryFolder(context), 'loop.safetensors')
+    const live = (): number => deviceOf(device).memory().live
+    const before = live()
+    for (const options of [{ horizon: 1 }, { horizon: 3 }, { loss: 'reference' }] as const) {
+      const sphere = new MobiusSphere({ nodes: 40, device })
+      const agent = new SphereAgent({ ...small, device })
+      const loop = new ControlLoop({ sphere, agent, ...options })
+      await loop.run({ cycles: 6 })
+      const during = live()
+      await loop.run({ cycles: 6 })
+      assert.equal(live(), during)
+      await loop.save(path)
+      await loop.restore(path)
+      await loop.run({ cycles: 3 })
+      assert.equal(live(), during)
+      for (const part of [loop, agent, sphere]) part.dispose()
+      assert.equal(live(), before)
+    }
   })
 
   test('leaves the event loop free', async (context) => {

@@ -200,6 +200,28 @@ test('the gallery draws its sheets, and the tile continues into itself', {
   }
 })
 
+test('the loop steers a sphere, draws it and goes on from its checkpoint', {
+  skip,
+}, async (context) => {
+  const folder = await temporaryFolder(context)
+  const checkpoint = join(folder, 'loop.safetensors')
+  const sizes = ['--nodes', '400', '--hidden', '16', '--size', '96', '--cycles', '10']
+  const steer = (out: string) =>
+    run([...sizes, '--checkpoint', checkpoint, '--out', join(folder, out)], 'mobius')
+  const first = steer('a')
+  assert.equal(first.status, 0, first.stderr)
+  assert.match(first.stdout, /400 nodes, agent of/)
+  assert.match(first.stderr, /step 10\/10 {2}reward -?\d/)
+  assert.equal(numbersAfter(first.stdout, 'last tenth').length, 2)
+  await picture(join(folder, 'a', 'sphere.png'), 96)
+  await assertPicture(join(folder, 'a', 'control.svg'), ['Steering a Möbius sphere', 'reward'])
+  const second = steer('b')
+  assert.match(second.stdout, /goes on after cycle 10/)
+  const lines = (await readFile(join(folder, 'b', 'metrics.jsonl'), 'utf8')).trim().split('\n')
+  const cycles = lines.map((line) => (JSON.parse(line) as { cycle: number }).cycle)
+  assert.deepEqual([cycles.at(0), cycles.at(-1)], [11, 20])
+})
+
 test('a noise example with a wrong number says which', { skip }, () => {
   const { status, stderr } = run(['--size', '0'], 'terrain')
   assert.equal(status, 1)

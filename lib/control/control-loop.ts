@@ -116,6 +116,7 @@ export class ControlLoop implements Disposable {
     const { cycles, signal, onProgress, writer } = options
     const result = { device: String(this.sphere.device), metrics: [] as ControlMetrics[] }
     let reading: Promise<ControlMetrics> | null = null
+    let last: Promise<unknown> = Promise.resolve()
     const arrived = async (): Promise<void> => {
       const before = reading
       reading = null
@@ -129,14 +130,14 @@ export class ControlLoop implements Disposable {
       for (let i = 0; i < cycles && !signal?.aborted; ++i) {
         const next = this.#advance()
         // It may fail while the numbers of the cycle before are awaited.
-        next.catch(() => undefined)
+        last = next.catch(() => undefined)
         await arrived()
         reading = next
         if (this.#waits) await arrived()
       }
       await arrived()
     } finally {
-      await (reading as Promise<ControlMetrics> | null)?.catch(() => undefined)
+      await last
       this.#running = false
     }
     const done = result.metrics.length
@@ -172,9 +173,12 @@ export class ControlLoop implements Disposable {
 
   #choose(): Choice {
     const state = this.sphere.state()
-    const see = () => this.agent.forward(state.reshape([1, 1, -1]), this.#memory)
-    // An update after every cycle learns from this very pass.
-    const pass = this.settings.horizon === 1 ? see() : noGrad(see)
+    const states = state.reshape([1, 1, -1])
+    // An update after every cycle learns from this very pass, so its memory must outlive the cycle.
+    const pass =
+      this.settings.horizon === 1
+        ? this.agent.forward(states, this.#rollout.memory)
+        : noGrad(() => this.agent.forward(states, this.#memory))
     const { action: actionDeviation, structure: structureDeviation } = this.agent.logDeviations
     return noGrad(() => {
       const action = this.#explore(pass.action, actionDeviation, 0)
@@ -260,7 +264,7 @@ export class ControlLoop implements Disposable {
 
   async #read(reward: Tensor, losses: Losses | null): Promise<ControlMetrics> {
     const { nodes } = this.sphere
-    const time = this.#cycle * this.settings.timeStep
+    const cycle = this.#cycle
     const item = (one: Tensor | null | undefined): Promise<number> | null => one?.item() ?? null
     const [report, own, loss, policyLoss, structureLoss, gradientNorm] = await Promise.all([
       this.sphere.report(),
@@ -272,8 +276,8 @@ export class ControlLoop implements Disposable {
     ])
     const { vortices, density, windings, torsion, clampedWishes } = report
     return {
-      cycle: report.cycle,
-      time,
+      cycle,
+      time: cycle * this.settings.timeStep,
       reward: own ?? report.reward,
       vortices,
       density,
