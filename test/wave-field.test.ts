@@ -32,12 +32,6 @@ const allowed = {
   float64: { output: 1e-9, gradient: 1e-9 },
   float32: { output: 1e-5, gradient: 1e-4 },
 } as const
-// The gradient of k in wave-two is what is left of terms 300 times its size: rounding the distance of its two
-// nodes to float32 moves it by 9e-5 alone.
-const allowedOf = (name: string, dtype: WaveDtype) =>
-  name === 'wave-two' && dtype === 'float32'
-    ? { ...allowed[dtype], gradient: 4e-4 }
-    : allowed[dtype]
 const exact = { float64: 1e-12, float32: 1e-5 } as const
 const parameters = [
   'positions',
@@ -83,7 +77,7 @@ onEveryDevice('waveField', (device) => {
       for (const dtype of dtypes) {
         for (const method of methods) {
           const compute = goldenField(golden, device, method)
-          await runGolden(golden, { device, dtype, allowed: allowedOf(name, dtype), compute })
+          await runGolden(golden, { device, dtype, allowed: allowed[dtype], compute })
         }
       }
     })

@@ -119,7 +119,7 @@ const kParameters = [
  *
  * Errors, as norms over the field's norm: within 1e-5 of float64 beside float32 (measured: 1e-7 to 2e-6),
  * by both methods. `precision: 'bfloat16'`: 1.6e-4 (8000 nodes of a Möbius lattice, k = 3) to 3e-3 (200
- * random nodes of the unit sphere, k = 30). `distances: 'float16'`: 1e-5 to 4e-4 there with k = 3, and ten
+ * random nodes of the unit sphere, k = 30). `distances: 'float16'`: 1e-5 to 6e-4 there with k = 3, and ten
  * times that with k = 30. Both options round in the forward alone; gradients are those of the field
  * without rounding.
  *
