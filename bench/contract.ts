@@ -90,6 +90,11 @@ function shrink({ workload, params }: Entry): Params {
   }
   if (workload.startsWith('control')) return { ...params, N: 600, hidden: 16, layers: 2 }
   if (workload.startsWith('lstm')) return { ...params, hidden: 24, input: 10 }
+  if (workload.startsWith('wave')) {
+    const N = Math.min(Number(params.N), 400)
+    const S = params.S === params.N ? N : 60
+    return { ...params, N, S, M: Math.min(Number(params.M), 24) }
+  }
   if (workload.startsWith('simplex')) return { ...params, shape: [12, 13, 14] }
   return params
 }

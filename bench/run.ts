@@ -46,6 +46,7 @@ const { buildKuramoto } = await import('./kuramoto.js')
 const { buildLstm } = await import('./lstm.js')
 const { buildSimplex } = await import('./simplex.js')
 const { buildTen } = await import('./ten.js')
+const { buildWave } = await import('./wave.js')
 const builders: Readonly<Record<string, Builder>> = {
   control: buildControl,
   eigenstate: buildEigenstate,
@@ -53,6 +54,7 @@ const builders: Readonly<Record<string, Builder>> = {
   lstm: buildLstm,
   simplex: buildSimplex,
   ten: buildTen,
+  wave: buildWave,
 }
 
 const suite = values.device

@@ -48,7 +48,7 @@ if(ENTRAIN_SIMT)
   target_link_libraries(simt_streamtest PRIVATE Threads::Threads)
 
   # Kernels with several launch plans, each plan forced in turn.
-  foreach(name eigenstate_scan kuramoto kuramoto_network)
+  foreach(name eigenstate_scan kuramoto kuramoto_network wave_field)
     entrain_add_simt_library(simt_${name}_objects test/simt/${name}.cu)
     add_executable(simt_${name} ops/registry.cpp $<TARGET_OBJECTS:simt_${name}_objects>
       $<TARGET_OBJECTS:simt>)

@@ -2,7 +2,8 @@
 // summed together, and the units of a task are activated as vectors. More sequences go through the
 // matrix product. A unit's sums do not depend on how units are shared among threads.
 //
-// Floor: 16 H² bytes of weights a step for one sequence, from L2, L3 or memory.
+// Floor: 16 H² bytes of weights a step for one sequence, from L2, L3 or memory. Measured on a Zen 4
+// core at H = 512, weights in L3: 42 to 45 GB/s, where a plain loop over them reads 47 to 51.
 #include "ops/lstm.h"
 
 #include "cpu/matrix_thin.h"

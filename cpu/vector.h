@@ -380,14 +380,6 @@ HOST_DEVICE void storePartial(Storage* to, Vector<Compute<Storage>> x, int64_t c
   memcpy(to, lanes, size_t(count) * sizeof(Storage));
 }
 
-// Rounded to a narrower type and widened again.
-template <class Storage>
-HOST_DEVICE Vector<float> rounded(Vector<float> x) {
-  Storage lanes[Vector<float>::kLanes];
-  store(lanes, x);
-  return load(lanes);
-}
-
 // The sum of all lanes, in a fixed order: halves first.
 template <class Real>
 HOST_DEVICE Real sumLanes(Vector<Real> x) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/kernel.h"
+#include "cpu/kuramoto_thin.h"
 #include "cpu/wave_adjoint_tile.h"
 #include "cpu/wave_inputs.h"
 
@@ -47,10 +48,16 @@ WaveTile<Real> tileOf(const WavePass<Real>& pass, const WaveSide<Real>& first, i
 // The tile's sums of the first side, lanes added, to planes one every `stride`.
 template <class Real>
 void storeFirst(const WaveTile<Real>& tile, Real* to, int64_t stride) {
+  constexpr int kLanes = Vector<Real>::kLanes;
   const int planes = wavePlanes(tile.samples);
-  for (int64_t n = 0; n < kWaveBlock; ++n) {
+  for (int64_t begin = 0; begin < kWaveBlock; begin += kLanes) {
     for (int plane = 0; plane < planes; ++plane) {
-      to[plane * stride + n] = n < tile.count ? sumLanes(tile.sums[n * planes + plane]) : Real(0);
+      Vector<Real> group[kLanes];
+      for (int k = 0; k < kLanes; ++k) {
+        const int64_t n = begin + k;
+        group[k] = n < tile.count ? tile.sums[n * planes + plane] : Vector<Real>(Real(0));
+      }
+      sumsOfLanes(group, to + plane * stride + begin);
     }
   }
 }
@@ -114,19 +121,22 @@ void addBlock(const WavePass<Real>& pass, const WaveRing& ring, const WaveTile<R
   addMedium(medium, others, 1);
 }
 
-// What the tasks left for the nodes from j on, in their order, added to `sum`.
+// Adds what the tasks left for the block that begins at node `begin`, in their order, to its sums.
 template <class Real>
-HOST_DEVICE Vector<Real> sumOfRing(const WaveRing& ring, const Real* parts, int64_t planes,
-                                   int64_t plane, int64_t j, Vector<Real> sum) {
-  const int64_t span = ring.span(), length = ring.blocks * kWaveBlock;
+void addParts(const WaveRing& ring, const Real* parts, int64_t planes, int64_t begin, Real* sums,
+              int64_t stride) {
+  const int64_t span = ring.span();
   for (int64_t task = 0; task < ring.tasks; ++task) {
-    const Real* const part = parts + (task * planes + plane) * span;
-    const int64_t first = task * ring.group * kWaveBlock;
-    for (int64_t at = j - first; at < span; at += length) {
-      if (at >= 0) sum += load(part + at);
+    const Real* const part = parts + task * planes * span;
+    for (int64_t at = begin - task * ring.group * kWaveBlock; at < span; at += stride) {
+      if (at < 0) continue;
+      for (int64_t plane = 0; plane < planes; ++plane) {
+        for (int64_t n = 0; n < kWaveBlock; n += Vector<Real>::kLanes) {
+          addTo(sums + plane * stride + begin + n, load(part + plane * span + at + n));
+        }
+      }
     }
   }
-  return sum;
 }
 
 // The sums of all nodes, sums[planes][stride of the nodes], and of the medium.
@@ -136,7 +146,6 @@ MediumSums<double> sumAllPairs(const WavePass<Real>& pass, Real* sums, Context& 
   const int64_t stride = pass.nodes.stride, planes = wavePlanes(pass.samples);
   const WaveRing ring(stride);
   Real* const parts = context.workspace<Real>(ring.tasks * planes * ring.span());
-  Real* const firsts = context.workspace<Real>(planes * stride);
   auto* const tiles = context.workspace<Vector<Real>>(ring.tasks * planes * kWaveBlock);
   auto* const media = context.workspace<MediumSums<double>>(ring.tasks);
   context.forEach(ring.tasks, [&](int64_t task) {
@@ -149,16 +158,11 @@ MediumSums<double> sumAllPairs(const WavePass<Real>& pass, Real* sums, Context& 
       const auto tile =
           tileOf(pass, pass.nodes, node, pass.nodeCount, tiles + task * planes * kWaveBlock);
       addBlock(pass, ring, tile, part + n * kWaveBlock, media[task]);
-      storeFirst(tile, firsts + node, stride);
+      storeFirst(tile, sums + node, stride);
     }
   });
-  context.forRange(stride, kWaveBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t plane = 0; plane < planes; ++plane) {
-      for (int64_t j = begin; j < end; j += Vector<Real>::kLanes) {
-        const int64_t at = plane * stride + j;
-        store(sums + at, sumOfRing(ring, parts, planes, plane, j, load(firsts + at)));
-      }
-    }
+  context.forEach(ring.blocks, [&](int64_t block) {
+    addParts(ring, parts, planes, block * kWaveBlock, sums, stride);
   });
   return sumOfTasks(media, ring.tasks);
 }

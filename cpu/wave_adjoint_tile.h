@@ -104,7 +104,7 @@ struct SecondSums {
   }
 };
 
-// Adds the gradient of both positions, and what the medium gets.
+// Adds the gradient of both positions, from x_second − x_first, and what the medium gets.
 template <WavePairs kPairs, class Real>
 HOST_DEVICE void addSlope(WavePlace<Real> difference, Vector<Real> length, Vector<Real> inverse,
                           Vector<Real> alpha, Vector<Real> beta, const WaveMedium<Real>& medium,
@@ -113,13 +113,11 @@ HOST_DEVICE void addSlope(WavePlace<Real> difference, Vector<Real> length, Vecto
   const Vector<Real> pull = tension / length;
   const WavePlace<Real> force = {pull * difference.x, pull * difference.y, pull * difference.z};
   if constexpr (kPairs != WavePairs::diagonal) {
-    first[0] = first[0] - force.x;
-    first[1] = first[1] - force.y;
-    first[2] = first[2] - force.z;
+    first[0] += force.x;
+    first[1] += force.y;
+    first[2] += force.z;
   }
-  second.force.x += force.x;
-  second.force.y += force.y;
-  second.force.z += force.z;
+  second.force = differenceOf(second.force, force);
   second.medium.tension += tension;
   second.medium.stretch = fma(length + medium.softening, beta, second.medium.stretch);
 }
@@ -147,10 +145,12 @@ HOST_DEVICE void addForce(const SecondSums<Real>& sums, Real* to, int64_t stride
 
 // ---- one time ----
 
-// The way of a pair in four stages, each a pair behind the one before, so that what a square root,
-// a division and a polynomial have to wait for is spent on other pairs.
+// The pairs of a tile's nodes with one vector of the second side after the other, in four stages
+// of which each is a pair behind the one before: what a square root, a division and a polynomial
+// have to wait for is spent on other pairs, also from a vector to the next.
 template <class Real>
 struct WaveStages {
+  int64_t n, j, last;                      // the pair that starts next; the last vector
   Vector<Real> nextLength;                 // two pairs ahead
   Vector<Real> lengthAhead, inverseAhead;  // one pair ahead
   FoldedWave<Vector<Real>> foldedAhead;
@@ -158,15 +158,18 @@ struct WaveStages {
   Propagator<Vector<Real>> propagator;
 };
 template <class Real>
-HOST_DEVICE Vector<Real> lengthOf(const WaveTile<Real>& tile, int64_t n, WavePlace<Real> place) {
-  const int64_t i = tile.begin + (n < tile.count ? n : tile.count - 1);
-  const auto difference = differenceOf(placeOfOne(tile.first, i), place);
+HOST_DEVICE Vector<Real> nextLength(const WaveTile<Real>& tile, WaveStages<Real>& stages) {
+  const auto difference = differenceOf(placesFrom(tile.second, stages.j),
+                                       placeOfOne(tile.first, tile.begin + stages.n));
+  ++stages.n;
+  const bool isThrough = stages.n == tile.count;
+  stages.n = isThrough ? 0 : stages.n;
+  stages.j += isThrough && stages.j < stages.last ? Vector<Real>::kLanes : 0;
   return squareRoot(guardedSquaredLength(difference.x, difference.y, difference.z));
 }
-// Takes each pair a stage on; the tile's node n starts.
+// Takes each pair a stage on.
 template <class Real>
-HOST_DEVICE void advance(const WaveTile<Real>& tile, int64_t n, WavePlace<Real> place,
-                         WaveStages<Real>& stages) {
+HOST_DEVICE void advance(const WaveTile<Real>& tile, WaveStages<Real>& stages) {
   const WaveMedium<Real> medium = tile.medium;
   stages.length = stages.lengthAhead;
   stages.inverse = stages.inverseAhead;
@@ -175,15 +178,16 @@ HOST_DEVICE void advance(const WaveTile<Real>& tile, int64_t n, WavePlace<Real> 
   const auto distance = stages.lengthAhead + medium.softening;
   stages.inverseAhead = Real(1) / distance;
   stages.foldedAhead = foldWave(distance * (medium.turnsPerUnit + medium.turnsPerUnit));
-  stages.nextLength = lengthOf(tile, n, place);
+  stages.nextLength = nextLength(tile, stages);
 }
-// The stages before node 0's last one.
-constexpr int kWaveLead = 2;
+// Ready for the first pair of the tile and the vectors [begin, end).
 template <class Real>
-HOST_DEVICE WaveStages<Real> startStages(const WaveTile<Real>& tile, WavePlace<Real> place) {
+HOST_DEVICE WaveStages<Real> startStages(const WaveTile<Real>& tile, int64_t begin, int64_t end) {
   const Vector<Real> zero(Real(0));
-  WaveStages<Real> stages = {zero, zero, zero, foldWave(zero), zero, zero, {zero, zero}};
-  for (int n = 0; n < kWaveLead; ++n) advance(tile, n, place, stages);
+  WaveStages<Real> stages = {
+      0,    begin,       end - Vector<Real>::kLanes, zero, zero, zero, foldWave(zero), zero,
+      zero, {zero, zero}};
+  for (int stage = 0; stage < 3; ++stage) advance(tile, stages);
   return stages;
 }
 
@@ -197,19 +201,19 @@ __attribute__((noinline)) void addPairsOnce(const WaveTile<Real>& tile, int64_t 
   constexpr bool kDirected = kPairs == WavePairs::directed;
   constexpr int kPlanes = wavePlanes(1), kPosition = positionPlane(1);
   const WaveMedium<Real> medium = tile.medium;
+  if (begin >= end) return;
+  WaveStages<Real> stages = startStages(tile, begin, end);
   for (int64_t j = begin; j < end; j += Lanes::kLanes, to += Lanes::kLanes) {
     const WavePlace<Real> place = placesFrom(tile.second, j);
     const Complex<Lanes> q = sourcesFrom(tile.second, 0, j);
     const Lanes weight = kDirected ? Lanes(Real(0)) : load(tile.second.weights + j);
     SecondSums<Real> second;
-    WaveStages<Real> stages = startStages(tile, place);
-    advance(tile, kWaveLead, place, stages);
     for (int64_t n = 0; n < tile.count; ++n) {
       const int64_t i = tile.begin + n;
       Lanes* const first = tile.sums + n * kPlanes;
       const auto g = stages.propagator;
       const auto length = stages.length, inverse = stages.inverse;
-      advance(tile, n + kWaveLead + 1, place, stages);
+      advance(tile, stages);
       const Lanes weightOfOne(tile.first.weights[i]);
       const Lanes toFirst = waveHeard(g, q);
       const auto answerToSecond = waveAnswer(g, weightOfOne);
@@ -230,7 +234,7 @@ __attribute__((noinline)) void addPairsOnce(const WaveTile<Real>& tile, int64_t 
         }
       }
       if constexpr (kSlope) {
-        addSlope<kPairs>(differenceOf(placeOfOne(tile.first, i), place), length, inverse, alpha,
+        addSlope<kPairs>(differenceOf(place, placeOfOne(tile.first, i)), length, inverse, alpha,
                          beta, medium, first + kPosition, second);
       }
     }
@@ -248,54 +252,67 @@ struct WaveColumn {
   Vector<Real> length[kWaveBlock], inverse[kWaveBlock];
   Complex<Vector<Real>> exchange[kWaveBlock];
 };
-template <class Real>
-HOST_DEVICE void fillColumn(const WaveTile<Real>& tile, WavePlace<Real> place,
+template <bool kSlope, class Real>
+HOST_DEVICE void fillColumn(const WaveTile<Real>& tile, WaveStages<Real>& stages,
                             WaveColumn<Real>& column) {
-  const Vector<Real> zero(Real(0));
-  WaveStages<Real> stages = startStages(tile, place);
   for (int64_t n = 0; n < tile.count; ++n) {
-    advance(tile, n + kWaveLead, place, stages);
     column.propagator[n] = stages.propagator;
-    column.length[n] = stages.length;
-    column.inverse[n] = stages.inverse;
-    column.exchange[n] = {zero, zero};
+    if constexpr (kSlope) {
+      column.length[n] = stages.length;
+      column.inverse[n] = stages.inverse;
+    }
+    advance(tile, stages);
   }
 }
 
-// What time m adds to the sums.
-template <WavePairs kPairs, bool kSlope, class Real>
-HOST_DEVICE void addTime(const WaveTile<Real>& tile, int64_t j, int m, WaveColumn<Real>& column,
-                         SecondSums<Real>& second) {
+// What `times` times from m on add to the sums: W of a pair is fetched once for them.
+template <WavePairs kPairs, bool kSlope, int times, class Real>
+HOST_DEVICE void addTimes(const WaveTile<Real>& tile, int64_t j, int m, WaveColumn<Real>& column,
+                          SecondSums<Real> (&second)[times]) {
   using Lanes = Vector<Real>;
   constexpr bool kDirected = kPairs == WavePairs::directed;
   const int planes = wavePlanes(tile.samples);
-  const Complex<Lanes> q = sourcesFrom(tile.second, m, j);
-  const Lanes weight =
-      kDirected ? Lanes(Real(0)) : load(tile.second.weights + m * tile.second.stride + j);
-  const Real* const weights = tile.first.weights + m * tile.first.stride + tile.begin;
+  const int64_t stride = tile.first.stride;
+  Complex<Lanes> q[times];
+  Lanes weight[times];
+  unroll<times>([&](auto time) __attribute__((always_inline)) {
+    constexpr int t = time.value;
+    q[t] = sourcesFrom(tile.second, m + t, j);
+    if (!kDirected) weight[t] = load(tile.second.weights + (m + t) * tile.second.stride + j);
+  });
   for (int64_t n = 0; n < tile.count; ++n) {
-    Lanes* const first = tile.sums + n * planes;
     const auto g = column.propagator[n];
-    const Lanes weightOfOne(weights[n]);
-    second.answer = waveAnswer(g, weightOfOne, second.answer);
-    Complex<Lanes> exchange = column.exchange[n];
-    if constexpr (kSlope) exchange = waveExchange(weightOfOne, q, exchange);
-    if constexpr (kPairs != WavePairs::diagonal) {
-      first[heardPlane(m)] = waveHeard(g, q, first[heardPlane(m)]);
-    }
-    if constexpr (!kDirected) {
-      const auto qOfOne = sourceOfOne(tile.first, m, tile.begin + n);
-      second.heard = waveHeard(g, qOfOne, second.heard);
-      if constexpr (kSlope) exchange = waveExchange(weight, qOfOne, exchange);
-      if constexpr (kPairs == WavePairs::mutual) {
-        Lanes* const sums = first + answerPlane(m);
-        const auto answer = waveAnswer(g, weight, Propagator<Lanes>{sums[0], sums[1]});
-        sums[0] = answer.cosine;
-        sums[1] = answer.sine;
+    Complex<Lanes> exchange = {Lanes(Real(0)), Lanes(Real(0))};
+    if (kSlope && m > 0) exchange = column.exchange[n];
+    unroll<times>([&](auto time) __attribute__((always_inline)) {
+      constexpr int t = time.value;
+      Lanes* const first = tile.sums + n * planes + heardPlane(m + t);
+      Lanes* const answerToFirst = first + answerPlane(0);
+      const Lanes weightOfOne(tile.first.weights[(m + t) * stride + tile.begin + n]);
+      second[t].answer = waveAnswer(g, weightOfOne, second[t].answer);
+      if constexpr (kSlope) exchange = waveExchange(weightOfOne, q[t], exchange);
+      if constexpr (kPairs != WavePairs::diagonal) *first = waveHeard(g, q[t], *first);
+      if constexpr (!kDirected) {
+        const auto qOfOne = sourceOfOne(tile.first, m + t, tile.begin + n);
+        second[t].heard = waveHeard(g, qOfOne, second[t].heard);
+        if constexpr (kSlope) exchange = waveExchange(weight[t], qOfOne, exchange);
       }
-    }
+      if constexpr (kPairs == WavePairs::mutual) {
+        const Propagator<Lanes> sum = {answerToFirst[0], answerToFirst[1]};
+        const auto answer = waveAnswer(g, weight[t], sum);
+        answerToFirst[0] = answer.cosine;
+        answerToFirst[1] = answer.sine;
+      }
+    });
     if constexpr (kSlope) column.exchange[n] = exchange;
   }
+}
+template <WavePairs kPairs, bool kSlope, int times, class Real>
+HOST_DEVICE void addTimes(const WaveTile<Real>& tile, int64_t j, int m, WaveColumn<Real>& column,
+                          Real* to, int64_t stride) {
+  SecondSums<Real> second[times];
+  addTimes<kPairs, kSlope>(tile, j, m, column, second);
+  for (int t = 0; t < times; ++t) addSample<kPairs>(second[t], to, stride, m + t);
 }
 
 // As addPairsOnce, for all times of the tile.
@@ -304,21 +321,26 @@ __attribute__((noinline)) void addPairs(const WaveTile<Real>& tile, int64_t begi
                                         Real* to, int64_t stride, MediumSums<Vector<Real>>& total) {
   using Lanes = Vector<Real>;
   const int planes = wavePlanes(tile.samples), position = positionPlane(tile.samples);
+  if (begin >= end) return;
+  WaveStages<Real> stages = startStages(tile, begin, end);
   WaveColumn<Real> column;
   for (int64_t j = begin; j < end; j += Lanes::kLanes, to += Lanes::kLanes) {
     const WavePlace<Real> place = placesFrom(tile.second, j);
-    fillColumn(tile, place, column);
-    for (int m = 0; m < tile.samples; ++m) {
-      SecondSums<Real> second;
-      addTime<kPairs, kSlope>(tile, j, m, column, second);
-      addSample<kPairs>(second, to, stride, m);
+    fillColumn<kSlope>(tile, stages, column);
+    int m = 0;
+    for (; m + 4 <= tile.samples; m += 4) {
+      addTimes<kPairs, kSlope, 4>(tile, j, m, column, to, stride);
     }
+    for (; m + 2 <= tile.samples; m += 2) {
+      addTimes<kPairs, kSlope, 2>(tile, j, m, column, to, stride);
+    }
+    if (m < tile.samples) addTimes<kPairs, kSlope, 1>(tile, j, m, column, to, stride);
     if constexpr (kSlope) {
       SecondSums<Real> second;
       for (int64_t n = 0; n < tile.count; ++n) {
         const auto g = column.propagator[n];
         const auto exchange = column.exchange[n];
-        addSlope<kPairs>(differenceOf(placeOfOne(tile.first, tile.begin + n), place),
+        addSlope<kPairs>(differenceOf(place, placeOfOne(tile.first, tile.begin + n)),
                          column.length[n], column.inverse[n], waveHeard(g, exchange),
                          waveUnheard(g, exchange), tile.medium, tile.sums + n * planes + position,
                          second);

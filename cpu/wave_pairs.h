@@ -34,6 +34,14 @@ struct PairTile {
   Real* partners;      // [samples][padded], added to
 };
 
+// Rounded to a narrower type and widened again.
+template <class Storage>
+HOST_DEVICE Vector<float> rounded(Vector<float> x) {
+  Storage lanes[Vector<float>::kLanes];
+  store(lanes, x);
+  return load(lanes);
+}
+
 template <class Real, bool half>
 HOST_DEVICE Vector<Real> softened(const WaveMedium<Real>& medium, Vector<Real> squared) {
   Vector<Real> distance = squareRoot(squared);

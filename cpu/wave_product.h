@@ -33,6 +33,8 @@ struct WaveProductPlan {
     const int64_t chunks = (op.samples + kMostTimes<Real> - 1) / kMostTimes<Real>;
     columns = ((op.samples + chunks - 1) / chunks + kWidth - 1) / kWidth * kWidth;
   }
+  // Of a row of sums: an odd number of cache lines, so that rows fall into different sets of L1.
+  int64_t stride() const { return columns + 64 / int64_t(sizeof(Real)); }
   // Elements of the sources of a block: [columns / kTileColumns][source][Im, Re][kTileColumns].
   int64_t blockSize() const { return 2 * kSourceBlock<Real> * columns; }
 };
@@ -122,8 +124,8 @@ void multiplyPanels(const WaveFieldForward<Real>& op, const WaveGeometry<Real>& 
         tile.left = panel;
         tile.right = packed + block * plan.blockSize() + column * 2 * kSourceBlock<Real>;
         tile.rightStride = kTileColumns<Real>;
-        tile.output = sums + (row - panelBegin * kTileRows) * plan.columns + column;
-        tile.outputStride = plan.columns;
+        tile.output = sums + (row - panelBegin * kTileRows) * plan.stride() + column;
+        tile.outputStride = plan.stride();
         tile.columns = kTileColumns<Real>;
         tile.accumulate = block > 0;
         tile.ahead = reinterpret_cast<const char*>(panel);
@@ -144,7 +146,7 @@ void waveProduct(const WaveFieldForward<Real>& op, const WaveGeometry<Real>& geo
   const int64_t step = shared < 1 ? 1 : shared < kMostPanels ? shared : kMostPanels;
   const int64_t tasks = (plan.panels + step - 1) / step;
   const int64_t workers = tasks < context.threads() ? tasks : context.threads();
-  const int64_t sumsSize = step * kTileRows * plan.columns;
+  const int64_t sumsSize = step * kTileRows * plan.stride();
   Real* const packed = context.workspace<Real>(plan.blocks * plan.blockSize());
   Real* const memory = context.workspace<Real>(workers * sumsSize);
   for (int64_t first = 0; first < op.samples; first += plan.columns) {
@@ -163,7 +165,7 @@ void waveProduct(const WaveFieldForward<Real>& op, const WaveGeometry<Real>& geo
         multiplyPanels<Real, narrow>(op, geometry, receivers, plan, packed, begin, end, sums);
         const int64_t row = begin * kTileRows;
         const int64_t rowEnd = end * kTileRows < op.receivers ? end * kTileRows : op.receivers;
-        writer.write({sums, 1, plan.columns}, row, rowEnd, first, count);
+        writer.write({sums, 1, plan.stride()}, row, rowEnd, first, count);
       }
     });
   }

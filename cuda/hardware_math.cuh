@@ -1,8 +1,8 @@
 // Approximations of the special-function unit (MUFU, 16 a clock and multiprocessor beside 128 fma):
-// the one place of them. Bounds, from the PTX manual and the CUDA guide: square
-// root 2^-23 of the value, its inverse 2^-22.9, reciprocal one place, sine and cosine 2^-21.1
-// within half a turn of 0, to which the callers below reduce. Subnormal numbers count as 0. The
-// emulator has accurate stand-ins. For double the same names are exact to rounding.
+// the one place of them. Bounds, from the PTX manual and the CUDA guide: square root 2^-23 of the
+// value, its inverse 2^-22.9, reciprocal one place, sine and cosine 2^-21.1 within half a turn of
+// 0, to which the callers below reduce. Subnormal numbers count as 0. The emulator has accurate
+// stand-ins. For double the same names are exact to rounding.
 #pragma once
 
 #include "cuda/instructions.cuh"
@@ -29,7 +29,8 @@ __device__ __forceinline__ double hardwareInverse(double x) {
   return 1.0 / x;
 }
 
-// foldWave() by additions that round, for |x| < 2^22; FRND would take the special-function unit.
+// foldWave() by additions that round; FRND would take the special-function unit. For |x| < 2^22:
+// beyond 10^7 radians a float has no phase left, and the polynomials no bound.
 __device__ __forceinline__ FoldedWave<float> quickFold(float x) {
   constexpr float kShift = 0x1.8p23f;
   const float shifted = x + kShift;
@@ -83,19 +84,6 @@ __device__ __forceinline__ double hardwareWave(const WaveMedium<double>& medium,
   return waveCircle(WaveMedium<double>{1.0, kTurnsPerRadian, 0.0},
                     fma(-medium.wavenumber, distance, radians))
       .sine;
-}
-
-// narrow() of finite numbers by the conversion of the hardware, where it has one.
-template <class Storage>
-__device__ __forceinline__ Storage hardwareNarrow(float x) {
-  if constexpr (std::is_same_v<Storage, bfloat16>) {
-    const __nv_bfloat16 rounded = __float2bfloat16_rn(x);
-    bfloat16 result;
-    memcpy(&result, &rounded, sizeof result);
-    return result;
-  } else {
-    return narrow<Storage>(x);
-  }
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA::cuda

@@ -92,7 +92,23 @@ __device__ __forceinline__ void loadShared(FactorTile<bfloat16, kIsLeft, RowMajo
 
 #endif
 
-// float16 needs none of this.
+// Two floats rounded to a half type, ties to even, the first one in the lower half of a word.
+template <class Storage>
+__device__ __forceinline__ uint32_t narrowPair(float first, float second) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint32_t word;
+  if constexpr (std::is_same_v<Storage, bfloat16>) {
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
+  } else {
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
+  }
+  return word;
+#else
+  return narrow<Storage>(first).bits | uint32_t(narrow<Storage>(second).bits) << 16;
+#endif
+}
+
+// float16 needs none of what follows bfloat16.
 template <bool kIsLeft>
 __device__ __forceinline__ void loadShared(FactorTile<float16, kIsLeft, RowMajor>& tile,
                                            const float16* from, int stride) {

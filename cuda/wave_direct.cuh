@@ -42,10 +42,9 @@ bool isSymmetric(const WaveFieldInputs<Real>& op) {
 // Calls use(sums) with S at one time, the data checked on the way.
 template <bool kHalfDistance, class Real, class Use>
 void withSineSums(const WaveFieldInputs<Real>& op, Context& context, const Use& use) {
-  const WaveReceivers<Real> receivers(op, context);
+  WaveReceivers<Real> receivers(op, context);
   const Workspace<Real> weights(context, 3 * op.nodes);
-  launch(wavePhasesKernel<Real>, waveGrid(op.nodes), waveBlock(), 0, context, op, weights.data(),
-         context.faultSlot());
+  receivers.template start<WaveStart::phases>(op, context, weights.data());
   WavePairs<Real> work = wavePairsOf(op, receivers.positions());
   work.weights = weights.data();
   work.weightPlanes = 3;

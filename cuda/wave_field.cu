@@ -1,9 +1,11 @@
 // One time over all nodes: each unordered pair once (cuda/wave_symmetric.cuh). Otherwise every pair
 // of a receiver and a source (cuda/wave_pairs.cuh); with few receivers the sources are cut into
-// parts. Floors on an H200 (33.4e12 issue slots/s): 8000² 28 µs, 100 000² 4.3 ms, 200 x 8000 the
-// launches. The propagator at many times: cuda/wave_propagator.cuh. Not run on a GPU yet.
+// parts. Floors on an H200 (33.4e12 issue slots/s): 8000² 27 µs, 100 000² 4.2 ms, 200 x 8000 the
+// three launches. The propagator at many times: cuda/wave_propagator.cuh, on the matrix unit from
+// compute capability 8.0 on. Not run on a GPU yet.
 #include "cuda/wave_direct.cuh"
 #include "cuda/wave_propagator.cuh"
+#include "cuda/widened.cuh"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
@@ -12,8 +14,7 @@ namespace {
 template <bool kHalfDistance, class Real>
 void runSymmetric(const WaveFieldForward<Real>& op, Context& context) {
   const Workspace<Real> planes(context, 2 * op.nodes);
-  launchChecks<Real>(op, context);
-  launchSourcePlanes<Real>(op, 0, 1, planes.data(), context);
+  WaveReceivers<Real>(op, context).template start<WaveStart::sources>(op, context, planes.data());
   withSymmetricSums<WaveFieldPair<Real, kHalfDistance>, Real>(
       op, planes.data(), context, [&](const auto& sums, const double*, int64_t) {
         launchField<Real>(op, sums, 0, 1, op.field, context);
@@ -28,10 +29,10 @@ void runPairs(const WaveFieldForward<Real>& op, Context& context) {
     });
     return;
   }
-  const WaveReceivers<Real> receivers(op, context);
+  WaveReceivers<Real> receivers(op, context);
   const int64_t pass = samplesOfPass<Real>(op);
   const Workspace<Real> planes(context, 2 * pass * op.nodes);
-  launchChecks<Real>(op, context);
+  receivers.start(op, context);
   for (int64_t first = 0; first < op.samples; first += pass) {
     const int64_t count = min(pass, op.samples - first);
     launchSourcePlanes<Real>(op, first, count, planes.data(), context);
@@ -52,9 +53,9 @@ void runDirect(const WaveFieldForward<Real>& op, Context& context) {
 
 // Where there is a matrix unit for bfloat16.
 void runPropagator(const WaveFieldForward<float>& op, Context& context) {
-  const WaveReceivers<float> receivers(op, context);
+  WaveReceivers<float> receivers(op, context);
   const int64_t pass = samplesOfPass<float>(op);
-  launchChecks<float>(op, context);
+  receivers.start(op, context);
   for (int64_t first = 0; first < op.samples; first += pass) {
     const int64_t count = min(pass, op.samples - first);
     const auto put = [&](const auto& sums) {
@@ -74,6 +75,10 @@ template <class Real>
 void run(const WaveFieldForward<Real>& op, Context& context) {
   if constexpr (kIsSingle<Real>) {
     if (op.float16Distances) return runDirect<true>(op, context);
+    if (op.hasFewPairs() && !op.bfloat16Factors) {
+      return runWidened<WaveFieldForward>(op, context,
+                                          [&](const auto& wide) { run(wide, context); });
+    }
     if (op.propagator && hasMatrixUnit<bfloat16>(context)) return runPropagator(op, context);
   }
   runDirect<false>(op, context);

@@ -2,10 +2,11 @@
 // pairs (cuda/wave_symmetric.cuh). Otherwise a pass for what receivers hear, one for what comes
 // back to the sources, and two for the slopes of either end (cuda/wave_pairs.cuh,
 // cuda/wave_slopes.cuh), for up to 256 times each; gradients gather in double between them. Floor
-// on an H200 (33.4e12 issue slots/s): 8000² 46 µs, 1.7 forwards. Not run on a GPU yet.
+// on an H200 (33.4e12 issue slots/s): 8000² 48 µs, 1.8 forwards. Not run on a GPU yet.
 #include "cuda/wave_direct.cuh"
 #include "cuda/wave_slopes.cuh"
 #include "cuda/wave_slots.cuh"
+#include "cuda/widened.cuh"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
@@ -184,7 +185,7 @@ void runSymmetricBackward(const WaveFieldBackward<Real>& op, Context& context) {
   const Workspace<Real> planes(context, 3 * op.nodes);
   const Workspace<double> totals(context, 2);
   const WaveGradients gradients = {nullptr, nullptr, totals.data()};
-  launchSourcePlanes<Real>(op, 0, 1, planes.data(), context);
+  WaveReceivers<Real>(op, context).template start<WaveStart::sources>(op, context, planes.data());
   launch(waveWeightsKernel<Real>, waveGrid(op.receivers), waveBlock(), 0, context, op, int64_t(0),
          int64_t(1), planes.data() + 2 * op.nodes);
   withSymmetricSums<WaveGradientPair<Real>, Real>(
@@ -212,6 +213,7 @@ class WaveBackward {
         gradients_{heard_.data(), sent_.data(), totals_.data()} {}
 
   void run() {
+    receivers_.start(op_, context_);
     for (int64_t first = 0; first < op_.samples; first += pass_) {
       const int64_t count = min(pass_, op_.samples - first);
       launchSourcePlanes<Real>(op_, first, count, planes_.data(), context_);
@@ -290,7 +292,7 @@ class WaveBackward {
 
   const WaveFieldBackward<Real>& op_;
   Context& context_;
-  const WaveReceivers<Real> receivers_;
+  WaveReceivers<Real> receivers_;
   int64_t pass_;
   const Workspace<Real> planes_, weights_;
   const Workspace<double> heard_, sent_, totals_;
@@ -301,7 +303,12 @@ class WaveBackward {
 
 template <class Real>
 void run(const WaveFieldBackward<Real>& op, Context& context) {
-  launchChecks<Real>(op, context);
+  if constexpr (kIsSingle<Real>) {
+    if (op.hasFewPairs()) {
+      return runWidened<WaveFieldBackward>(op, context,
+                                           [&](const auto& wide) { run(wide, context); });
+    }
+  }
   if (isSymmetric<Real>(op)) return runSymmetricBackward(op, context);
   WaveBackward<Real>(op, context).run();
 }

@@ -42,17 +42,10 @@ __device__ __forceinline__ void checkWaves(const WaveFieldInputs<Real>& op, int6
   }
 }
 
-template <class Real>
-__global__ void __launch_bounds__(WaveInputTuning::threads)
-    waveCheckKernel(WaveFieldInputs<Real> op, FaultSlot slot) {
-  checkWaves(op, globalThread(), slot);
-}
-
 // Positions (3, S) and, of what is no node, NaN.
 template <class Real>
-__global__ void __launch_bounds__(WaveInputTuning::threads)
-    waveReceiversKernel(WaveFieldInputs<Real> op, Real* positions, FaultSlot slot) {
-  const int64_t s = globalThread();
+__device__ __forceinline__ void gatherReceiver(const WaveFieldInputs<Real>& op, int64_t s,
+                                               Real* positions, FaultSlot slot) {
   if (s >= op.receivers) return;
   const int64_t node = op.targets[s];
   const bool exists = node >= 0 && node < op.nodes;
@@ -86,31 +79,46 @@ __device__ __forceinline__ Circle<Real> waveSourceAt(const WaveFieldInputs<Real>
   return {amplitude * circle.sine, amplitude * circle.cosine};
 }
 
+// What the first kernel of an operation leaves in `planes`: nothing; of a single time, A, ω t in
+// radians and in half turns, both within half a turn of 0, (3, N); of a single time, q, (2, N).
+enum class WaveStart { nothing, phases, sources };
+
+template <class Real>
+__device__ __forceinline__ void putPhase(const WaveFieldInputs<Real>& op, int64_t j, Real* planes) {
+  const auto phase = wavePhase<Real>(double(op.frequencies[j]), op.times[0]);
+  const Real halfTurns = toReal(phase) * Real(kIsSingle<Real> ? 0x1p-31 : 0x1p-63);
+  planes[j] = soundAmplitude(op, j, 0);
+  planes[op.nodes + j] = halfTurns * Real(3.141592653589793);
+  planes[2 * op.nodes + j] = halfTurns;
+}
+template <class Real>
+__device__ __forceinline__ void putSource(const WaveFieldInputs<Real>& op, int64_t j,
+                                          int64_t sample, Real* planes) {
+  const Circle<Real> q = waveSourceAt(op, j, sample);
+  planes[j] = q.cosine;
+  planes[op.nodes + j] = q.sine;
+}
+
+// Thread i checks the node i and the sample i and gathers receiver i.
+template <class Real, WaveStart kStart>
+__global__ void __launch_bounds__(WaveInputTuning::threads)
+    waveStartKernel(WaveFieldInputs<Real> op, Real* gathered, Real* planes, FaultSlot slot) {
+  const int64_t i = globalThread();
+  checkWaves(op, i, slot);
+  if (op.targets) gatherReceiver(op, i, gathered, slot);
+  if (i >= op.nodes) return;
+  if (kStart == WaveStart::phases) putPhase(op, i, planes);
+  if (kStart == WaveStart::sources) putSource(op, i, 0, planes);
+}
+
 // planes (count, 2, N) of the samples from `first` on: Re q, Im q.
 template <class Real>
 __global__ void __launch_bounds__(WaveInputTuning::threads)
     waveSourcePlanesKernel(WaveFieldInputs<Real> op, int64_t first, int64_t count, Real* planes) {
   const int64_t i = globalThread();
   if (i >= op.nodes * count) return;
-  const int64_t m = i / op.nodes, j = i % op.nodes;
-  const Circle<Real> q = waveSourceAt(op, j, first + m);
-  planes[2 * m * op.nodes + j] = q.cosine;
-  planes[(2 * m + 1) * op.nodes + j] = q.sine;
-}
-
-// planes (3, N) of one time: A, and ω t in radians and in half turns within half a turn of 0. The
-// data are checked on the way.
-template <class Real>
-__global__ void __launch_bounds__(WaveInputTuning::threads)
-    wavePhasesKernel(WaveFieldInputs<Real> op, Real* planes, FaultSlot slot) {
-  const int64_t j = globalThread();
-  checkWaves(op, j, slot);
-  if (j >= op.nodes) return;
-  const auto phase = wavePhase<Real>(double(op.frequencies[j]), op.times[0]);
-  const Real halfTurns = toReal(phase) * Real(kIsSingle<Real> ? 0x1p-31 : 0x1p-63);
-  planes[j] = soundAmplitude(op, j, 0);
-  planes[op.nodes + j] = halfTurns * Real(3.141592653589793);
-  planes[2 * op.nodes + j] = halfTurns;
+  const int64_t m = i / op.nodes;
+  putSource(op, i % op.nodes, first + m, planes + 2 * m * op.nodes);
 }
 
 // S_i of all receivers as parts (parts, planes, receivers), which add up in double in their order.
@@ -152,16 +160,18 @@ inline dim3 waveBlock() {
   return dim3(WaveInputTuning::threads);
 }
 
-// The receivers' positions, valid as long as the object is.
+// The receivers' positions, valid as long as the object is: the start of every operation.
 template <class Real>
 class WaveReceivers {
  public:
   WaveReceivers(const WaveFieldInputs<Real>& op, Context& context)
       : gathered_(context, op.targets ? 3 * op.receivers : 0),
-        positions_(op.targets ? gathered_.data() : op.positions.data) {
-    if (!op.targets) return;
-    launch(waveReceiversKernel<Real>, waveGrid(op.receivers), waveBlock(), 0, context, op,
-           gathered_.data(), context.faultSlot());
+        positions_(op.targets ? gathered_.data() : op.positions.data) {}
+
+  template <WaveStart kStart = WaveStart::nothing>
+  void start(const WaveFieldInputs<Real>& op, const Context& context, Real* planes = nullptr) {
+    launch(waveStartKernel<Real, kStart>, waveGrid(max(max(op.nodes, op.samples), op.receivers)),
+           waveBlock(), 0, context, op, gathered_.data(), planes, context.faultSlot());
   }
   const Real* positions() const { return positions_; }
 
@@ -170,11 +180,6 @@ class WaveReceivers {
   const Real* positions_;
 };
 
-template <class Real>
-void launchChecks(const WaveFieldInputs<Real>& op, Context& context) {
-  launch(waveCheckKernel<Real>, waveGrid(op.nodes > op.samples ? op.nodes : op.samples),
-         waveBlock(), 0, context, op, context.faultSlot());
-}
 template <class Real>
 void launchSourcePlanes(const WaveFieldInputs<Real>& op, int64_t first, int64_t count, Real* planes,
                         Context& context) {

@@ -12,11 +12,11 @@
 namespace entrain::inline ENTRAIN_ISA::cuda {
 
 struct WavePairTuning {
-  static constexpr int threads = 128;               // not measured
-  static constexpr int tile = 128;                  // sources in shared memory; one for each thread
-  static constexpr int64_t blocks = 1024;           // wanted at least, by parts; not measured
-  static constexpr int64_t partLength = 4096;       // sources of a float sum at most
-  static constexpr int64_t denseReceivers = 65536;  // from here on a thread has several receivers
+  static constexpr int threads = 128;              // not measured
+  static constexpr int tile = 128;                 // sources in shared memory; one for each thread
+  static constexpr int64_t blocks = 1024;          // wanted at least, by parts; not measured
+  static constexpr int64_t partLength = 4096;      // sources of a float sum at most
+  static constexpr int64_t denseReceivers = 4096;  // from here on a thread has several receivers
 };
 
 template <class Real>
@@ -29,7 +29,8 @@ struct WavePairs {
 };
 
 // Σ_j A sin(ω t − k d) / d of weights A, ω t in radians and in half turns. With every other sine a
-// polynomial: 19 instructions, of them 2.5 MUFU, or 20 issue slots: 1.67e12 pairs/s at 33.4e12/s.
+// polynomial 21.4 instructions a pair, of them 2.5 MUFU: 1.56e12 pairs/s at 33.4e12 slots/s; with
+// one receiver a thread 23.8.
 template <class Real, bool kHalfDistance>
 struct WaveBySine {
   static constexpr int weights = 3, sums = 1;
@@ -43,7 +44,8 @@ struct WaveBySine {
   }
 };
 
-// Σ_j C Im q − S Re q at kTimes times: 13 + 2 kTimes instructions and 4 MUFU, 32 issue slots.
+// Σ_j C Im q − S Re q at kTimes times: 42 instructions a pair at 8 times, 56 at 16 of two
+// receivers, of them 4 MUFU, which take 32 issue slots.
 template <class Real, int kTimes, bool kHalfDistance>
 struct WaveByTimes {
   static constexpr int weights = 2 * kTimes, sums = kTimes;

@@ -1,56 +1,19 @@
 // Many times as one product on the matrix unit: S (receivers, times) = [C | S] [Im q; −Re q], where
-// the left factor is made in shared memory tile by tile and never stored. A block of 8 warps sums
-// (128, 128), a warp (32, 64); half of the warps make the next stage's factor while the others
-// multiply. bfloat16 factors, or hi and lo halves of both, of which three products are taken: 2^-17
-// of each factor; their sums move to a second set every 128 sources, because the matrix unit cuts
-// its sums off instead of rounding them. Floors on an H200 at 8000 x 8000 x 256: 65.5 GFLOP are
-// 83 µs, split 249 µs at 790 TFLOP/s, of which 16x16x16 products reach some two thirds: 0.13 and
-// 0.38 ms. C and S take 13 instructions and 4 MUFU a pair, 128 µs of MUFU beside it, because two
-// blocks of times form them; q comes out of L2 at 0.5 and 1 GB. Not run on a GPU yet.
+// the left factor is made in shared memory stage by stage and never stored. A block sums (128, 128)
+// or (128, 256), a warp (32, 64); half of the warps make the next stage's factor while the others
+// multiply. Factors are bfloat16, or high and low halves in scaled float16, of which three products
+// are taken: 2^-22 of each factor, where halves in bfloat16 leave 2^-17. Split sums move to a
+// second set every 128 sources, since the matrix unit cuts its sums off instead of rounding them.
+// At 8000 x 8000 x 256 on an H200, from machine code: 65.5 GFLOP are 83 µs at 790 TFLOP/s, split
+// 249 µs; a stage of 16 sources is 223 instructions of a warp, of them 32 HMMA and 16 MUFU, or 510,
+// 96 and 32: 107 and 246 µs of issue, 62 and 123 µs of MUFU. q comes out of L2 at 0.5 and 1 GB.
+// Factors and the sums of parts are some 50 MB more of memory traffic. Not run on a GPU yet.
 #pragma once
 
-#include "cuda/matrix_unit.cuh"
-#include "cuda/pack.cuh"
 #include "cuda/wave_direct.cuh"
+#include "cuda/wave_factors.cuh"
 
 namespace entrain::inline ENTRAIN_ISA::cuda {
-
-template <bool kSplit>
-struct WavePropagatorTuning {
-  using Factor = std::conditional_t<kSplit, float16, bfloat16>;
-  static constexpr int tile = 128;                  // receivers and times of a block; not measured
-  static constexpr int sources = kSplit ? 16 : 32;  // of a stage; not measured
-  static constexpr int depth = 2 * sources;
-  static constexpr int halves = kSplit ? 2 : 1;
-  static constexpr int warpsDown = 4, warpsAcross = 2;
-  static constexpr int threads = warpsDown * warpsAcross * kWarp;
-  static constexpr int rowTiles = tile / warpsDown / kMatrixTile;
-  static constexpr int columnTiles = tile / warpsAcross / kMatrixTile;
-  static constexpr int padding = 8;                   // elements, 16 bytes
-  static constexpr int leftStride = depth + padding;  // (tile, depth)
-  static constexpr int rightStride = tile + padding;  // (depth, tile)
-  static constexpr int leftElements = tile * leftStride;
-  static constexpr int rightElements = depth * rightStride;
-  static constexpr int stageElements = halves * (leftElements + rightElements);
-  static constexpr int runStages = 128 / sources;         // between moves of the split sums
-  static constexpr int64_t blocks = kSplit ? 132 : 264;   // wanted, by parts; not measured
-  static constexpr int64_t partStages = 16384 / sources;  // at most
-  static constexpr int patchStride = kMatrixTile + 4;
-  static constexpr size_t sharedBytes = 2 * stageElements * sizeof(Factor);
-};
-
-struct WaveScaleTuning {
-  static constexpr int threads = 1024;  // not measured
-};
-
-// What the halves are scaled by, powers of two: |C| <= 1 / ε and |q| to 2^14 at most, so that
-// float16 holds them; what is too small for it is nothing beside the term of a node itself.
-HOST_DEVICE float wholePower(float x) {
-  return fromBits(toBits(x) & 0x7f800000);
-}
-__device__ __forceinline__ float leftScale(float softening) {
-  return 0x1p14f * wholePower(softening);
-}
 
 template <bool kSplit>
 struct WavePropagator {
@@ -62,43 +25,6 @@ struct WavePropagator {
   int64_t receiverCount, padded, count, columns, stages, partStages, parts;
   float* sums;  // (parts, count, receivers)
 };
-
-// The power of two that brings the greatest amplitude to [2^13, 2^14).
-__global__ void __launch_bounds__(WaveScaleTuning::threads)
-    waveScaleKernel(View<const float> amplitudes, float* scale) {
-  float greatest = 0x1p-100f;
-  for (int64_t j = threadIdx.x; j < amplitudes.length; j += WaveScaleTuning::threads) {
-    greatest = maximum(greatest, minimum(absolute(amplitudes[j]), 0x1p100f));
-  }
-  greatest = blockReduce(greatest, 0x1p-100f, Maximum{}, sharedMemory<float>());
-  if (threadIdx.x == 0) scale[0] = 0x1p13f / wholePower(greatest);
-}
-
-// Rows of the right factor, stage by stage: Im q of its sources, then −Re q; and padded positions.
-template <bool kSplit>
-__global__ void __launch_bounds__(WaveInputTuning::threads)
-    waveFactorKernel(WaveFieldInputs<float> op, int64_t first, int64_t count, int64_t padded,
-                     int64_t columns, typename WavePropagatorTuning<kSplit>::Factor* factors,
-                     const float* scale, float* positions) {
-  using Tuning = WavePropagatorTuning<kSplit>;
-  using Factor = typename Tuning::Factor;
-  const int64_t i = globalThread();
-  if (i >= padded * columns) return;
-  const int64_t j = i / columns, m = i % columns;
-  const bool exists = j < op.nodes && m < count;
-  const Circle<float> q = exists ? waveSourceAt(op, j, first + m) : Circle<float>{0, 0};
-  const int64_t row = j / Tuning::sources * Tuning::depth + j % Tuning::sources;
-#pragma unroll
-  for (int part = 0; part < 2; ++part) {
-    const float x = (part == 0 ? q.sine : -q.cosine) * (kSplit ? scale[0] : 1.0f);
-    const Factor high = narrow<Factor>(x);
-    const int64_t at = (row + part * Tuning::sources) * columns + m;
-    factors[at] = high;
-    if (kSplit) factors[2 * padded * columns + at] = narrow<Factor>(x - widen(high));
-  }
-  if (m >= 3) return;
-  positions[m * padded + j] = j < op.nodes ? op.positions[m * op.nodes + j] : 0.0f;
-}
 
 // A stage's tiles in shared memory: left high (and low), right high (and low).
 template <bool kSplit>
@@ -117,80 +43,98 @@ struct WaveStage {
   }
 };
 
-// The right factor's tile on its way through a thread's registers.
+// The right factor's tile on its way through a thread's registers, as words.
 template <bool kSplit>
 struct WaveFetch {
   using Tuning = WavePropagatorTuning<kSplit>;
-  static constexpr int kCount = 8;  // 16 bytes
-  static constexpr int kAcross = Tuning::tile / kCount;
+  using Words = Pack<uint32_t, 4>;
+  static constexpr int kCount = sizeof(Words) / sizeof(bfloat16);
+  static constexpr int kAcross = Tuning::columns / kCount;
   static constexpr int kPacks = Tuning::depth * kAcross / Tuning::threads;  // of one half
-  Pack<typename Tuning::Factor, kCount> packs[Tuning::halves][kPacks];
+  Words packs[Tuning::halves][kPacks];
 
   __device__ __forceinline__ void fetch(const WavePropagator<kSplit>& work, int64_t stage,
                                         int64_t firstColumn) {
+    const auto* from = work.factors + stage * Tuning::depth * work.columns + firstColumn +
+                       int(threadIdx.x) / kAcross * work.columns +
+                       int(threadIdx.x) % kAcross * kCount;
 #pragma unroll
     for (int half = 0; half < Tuning::halves; ++half) {
 #pragma unroll
       for (int p = 0; p < kPacks; ++p) {
-        const int n = p * Tuning::threads + int(threadIdx.x);
-        const int64_t row = stage * Tuning::depth + n / kAcross;
-        packs[half][p] =
-            loadPack<kCount>(work.factors + (half * 2 * work.padded + row) * work.columns +
-                             firstColumn + n % kAcross * kCount);
+        packs[half][p] = *reinterpret_cast<const Words*>(
+            from + (half * 2 * work.padded + p * (Tuning::threads / kAcross)) * work.columns);
       }
     }
   }
   __device__ __forceinline__ void store(const WaveStage<kSplit>& to) const {
+    const int place =
+        int(threadIdx.x) / kAcross * Tuning::rightStride + int(threadIdx.x) % kAcross * kCount;
 #pragma unroll
     for (int half = 0; half < Tuning::halves; ++half) {
 #pragma unroll
       for (int p = 0; p < kPacks; ++p) {
-        const int n = p * Tuning::threads + int(threadIdx.x);
-        storePack(to.right(half) + n / kAcross * Tuning::rightStride + n % kAcross * kCount,
-                  packs[half][p]);
+        *reinterpret_cast<Words*>(to.right(half) + place +
+                                  p * (Tuning::threads / kAcross) * Tuning::rightStride) =
+            packs[half][p];
       }
     }
   }
 };
 
-// C and S of a stage: two threads share a receiver, each makes half of the sources, four at a time.
+// Two numbers rounded to neighbours in memory, and what is left of them.
+template <class Factor, bool kSplit>
+__device__ __forceinline__ void splitPair(float x, float y, uint32_t (&words)[kSplit ? 2 : 1]) {
+  words[0] = instruction::narrowPair<Factor>(x, y);
+  if constexpr (kSplit) {
+    Factor high[2];
+    memcpy(high, words, sizeof high);
+    words[1] = instruction::narrowPair<Factor>(x - widen(high[0]), y - widen(high[1]));
+  }
+}
+
+// C and S of a stage: some threads share a receiver and its sources, four of them at a time.
 template <bool kSplit>
 __device__ __forceinline__ void makeLeft(const WavePropagator<kSplit>& work,
                                          const WaveMedium<float>& medium, const float (&own)[3],
                                          int64_t stage, const WaveStage<kSplit>& to) {
   using Tuning = WavePropagatorTuning<kSplit>;
-  constexpr int kTogether = 4, kEach = Tuning::sources / 2;
   using Factor = typename Tuning::Factor;
+  constexpr int kTogether = 4, kEach = Tuning::sources / Tuning::sharers;
+  static_assert(kEach % kTogether == 0);
   const float scale = kSplit ? leftScale(medium.softening) : 1.0f;
-  const int row = int(threadIdx.x) / 2, firstSource = int(threadIdx.x) % 2 * kEach;
-#pragma unroll 1
-  for (int s = firstSource; s < firstSource + kEach; s += kTogether) {
+  const int row = int(threadIdx.x) / Tuning::sharers;
+  const int firstSource = int(threadIdx.x) % Tuning::sharers * kEach;
+#pragma unroll
+  for (int group = 0; group < kEach; group += kTogether) {
+    const int s = firstSource + group;
     Pack<float, kTogether> places[3];
 #pragma unroll
     for (int axis = 0; axis < 3; ++axis) {
       places[axis] =
           loadPack<kTogether>(work.sources + axis * work.padded + stage * Tuning::sources + s);
     }
-    Pack<Factor, kTogether> packs[2][Tuning::halves];
+    float values[2][kTogether];
 #pragma unroll
     for (int n = 0; n < kTogether; ++n) {
       const float other[3] = {places[0].values[n], places[1].values[n], places[2].values[n]};
       const float d = softenedDistance<false>(own, other, medium.softening);
       const auto g = hardwarePropagator<false>(medium, d, hardwareInverse(d) * scale);
-#pragma unroll
-      for (int part = 0; part < 2; ++part) {
-        const float x = part == 0 ? g.cosine : g.sine;
-        const Factor high = hardwareNarrow<Factor>(x);
-        packs[part][0].values[n] = high;
-        if constexpr (kSplit) packs[part][1].values[n] = hardwareNarrow<Factor>(x - widen(high));
-      }
+      values[0][n] = g.cosine;
+      values[1][n] = g.sine;
     }
 #pragma unroll
     for (int part = 0; part < 2; ++part) {
+      uint32_t words[2][Tuning::halves];
+#pragma unroll
+      for (int n = 0; n < 2; ++n) {
+        splitPair<Factor, kSplit>(values[part][2 * n], values[part][2 * n + 1], words[n]);
+      }
 #pragma unroll
       for (int half = 0; half < Tuning::halves; ++half) {
-        storePack(to.left(half) + row * Tuning::leftStride + part * Tuning::sources + s,
-                  packs[part][half]);
+        const Pack<uint32_t, 2> pack = {{words[0][half], words[1][half]}};
+        *reinterpret_cast<Pack<uint32_t, 2>*>(to.left(half) + row * Tuning::leftStride +
+                                              part * Tuning::sources + s) = pack;
       }
     }
   }
@@ -295,16 +239,16 @@ struct WaveSums {
 
 // Grid: tiles of receivers, tiles of times, parts of the stages.
 template <bool kSplit>
-__global__ void __launch_bounds__(WavePropagatorTuning<kSplit>::threads, kSplit ? 1 : 2)
+__global__ void __launch_bounds__(WavePropagatorTuning<kSplit>::threads)
     wavePropagatorKernel(WavePropagator<kSplit> work) {
   using Tuning = WavePropagatorTuning<kSplit>;
-  const int64_t firstReceiver = int64_t(blockIdx.x) * Tuning::tile;
-  const int64_t firstTime = int64_t(blockIdx.y) * Tuning::tile;
+  const int64_t firstReceiver = int64_t(blockIdx.x) * Tuning::rows;
+  const int64_t firstTime = int64_t(blockIdx.y) * Tuning::columns;
   const int64_t begin = blockIdx.z * work.partStages;
   const int64_t end = min(begin + work.partStages, work.stages);
   const WaveMedium<float> medium = loadMedium(work.wavenumber, work.softening);
   float own[3] = {};
-  const int64_t receiver = firstReceiver + threadIdx.x / 2;
+  const int64_t receiver = firstReceiver + threadIdx.x / Tuning::sharers;
   if (receiver < work.receiverCount) {
     for (int axis = 0; axis < 3; ++axis) {
       own[axis] = work.receivers[axis * work.receiverCount + receiver];
@@ -352,9 +296,9 @@ void withPropagatorSums(const WaveFieldInputs<float>& op, const float* receivers
   work.stages = ceilDivide(op.nodes, Tuning::sources);
   work.padded = work.stages * Tuning::sources;
   work.count = count;
-  work.columns = ceilDivide(count, Tuning::tile) * Tuning::tile;
-  const int64_t rowTiles = ceilDivide(op.receivers, Tuning::tile);
-  const int64_t tiles = rowTiles * (work.columns / Tuning::tile);
+  const int64_t rowTiles = ceilDivide(op.receivers, Tuning::rows);
+  const int64_t columnTiles = ceilDivide(count, Tuning::columns), tiles = rowTiles * columnTiles;
+  work.columns = columnTiles * Tuning::columns;
   const int64_t wanted = max(Tuning::blocks / tiles, ceilDivide(work.stages, Tuning::partStages));
   work.partStages = ceilDivide(work.stages, min(max(wanted, int64_t(1)), work.stages));
   work.parts = ceilDivide(work.stages, work.partStages);
@@ -378,7 +322,7 @@ void withPropagatorSums(const WaveFieldInputs<float>& op, const float* receivers
          op, first, count, work.padded, work.columns, factors.data(),
          static_cast<const float*>(scale.data()), positions.data());
   launch(wavePropagatorKernel<kSplit>,
-         dim3(unsigned(rowTiles), unsigned(work.columns / Tuning::tile), unsigned(work.parts)),
+         dim3(unsigned(rowTiles), unsigned(columnTiles), unsigned(work.parts)),
          dim3(Tuning::threads), Tuning::sharedBytes, context, work);
   use(PartSums<float>{work.sums, work.parts, count, op.receivers});
 }

@@ -21,7 +21,7 @@ struct WaveSymmetricTuning {
   static_assert(tile == threads, "a thread loads one column of a tile");
   static constexpr int64_t strips = 64;      // of columns, at most; bounds the memory, not measured
   static constexpr int64_t superRows = 128;  // at most; of several sums half as many; not measured
-  static constexpr int64_t leastNodes = 4096;  // below, there are too few tiles for a large GPU
+  static constexpr int64_t leastNodes = 6000;  // below, there are too few tiles for a large GPU
 };
 
 // The triangle of tiles, by the size alone: super-rows of `chunks` blocks of 4 tiles against strips
@@ -45,11 +45,6 @@ struct WaveTriangle {
   // The first strip that reaches the diagonal of a super-row.
   HOST_DEVICE int64_t firstStrip(int64_t superRow) const {
     return superRow * superRowTiles() / stripTiles;
-  }
-  HOST_DEVICE int64_t tasks() const {
-    int64_t count = 0;
-    for (int64_t row = 0; row < superRows; ++row) count += strips - firstStrip(row);
-    return count;
   }
 };
 
@@ -80,7 +75,7 @@ struct WaveSymmetric {
   const Real* weights;    // (weights, N)
   View<const Real> wavenumber, softening;
   Real *rows, *columns;
-  double* totals;  // (tasks, 2), where the rule has some
+  double* totals;  // (blocks, 2), where the rule has some
 };
 
 // A pair's geometry and propagator.
@@ -90,9 +85,9 @@ struct WavePair {
   Propagator<Real> g;
 };
 
-// S of both ends. Per unordered pair 25 instructions and 4 MUFU, or, where sine and cosine are
-// polynomials, 33 and 2; of every other one each, 29 and 3: 29 issue slots of 24 MUFU, 2.3e12
-// ordered pairs/s at 33.4e12/s.
+// S of both ends. Per unordered pair (machine code of 9.0, the whole loop over 8 of them) 26.8
+// instructions with one pair in four by polynomials, of them 3.5 MUFU, which take 28 issue slots:
+// 14 for an ordered pair, 2.4e12 pairs/s at the H200's 33.4e12 slots/s.
 template <class Number, bool kHalfDistance = false>
 struct WaveFieldPair {
   using Real = Number;
@@ -105,8 +100,9 @@ struct WaveFieldPair {
   }
 };
 
-// S, R and ∂L/∂x of both ends, and the sums for k and ε, of weights Re q, Im q, ρ: 50 instructions
-// and 4 MUFU per unordered pair.
+// S, R and ∂L/∂x of both ends, and the sums for k and ε, of weights Re q, Im q, ρ: 50.4
+// instructions per unordered pair, of them 4 MUFU: 1.8 times the field alone, 1.3e12 ordered
+// pairs/s.
 template <class Number>
 struct WaveGradientPair {
   using Real = Number;
@@ -331,16 +327,16 @@ __device__ __forceinline__ void sumChunk(const WaveSymmetric<Real>& work, int64_
   }
 }
 
-// One task of the triangle.
+// Grid: strips, super-rows. Tasks below the diagonal are none.
 template <class Rule, class Real = typename Rule::Real>
 __global__ void __launch_bounds__(WaveSymmetricTuning::threads)
     waveSymmetricKernel(WaveSymmetric<Real> work) {
-  int64_t superRow = 0, task = blockIdx.x;
-  while (task >= work.triangle.strips - work.triangle.firstStrip(superRow)) {
-    task -= work.triangle.strips - work.triangle.firstStrip(superRow);
-    ++superRow;
+  const int64_t strip = blockIdx.x, superRow = blockIdx.y;
+  double* const blockTotals = work.totals + 2 * (superRow * gridDim.x + strip);
+  if (strip < work.triangle.firstStrip(superRow)) {
+    if (Rule::hasGradients && threadIdx.x < 2) blockTotals[threadIdx.x] = 0;
+    return;
   }
-  const int64_t strip = work.triangle.firstStrip(superRow) + task;
   double totals[2] = {};
   for (int64_t chunk = 0; chunk < work.triangle.chunks; ++chunk) {
     const int64_t tile =
@@ -352,27 +348,28 @@ __global__ void __launch_bounds__(WaveSymmetricTuning::threads)
     for (int n = 0; n < 2; ++n) {
       const double total =
           blockReduce(totals[n], 0.0, Sum{}, sharedMemory<double>(WaveColumns<Rule>::kTotalOffset));
-      if (threadIdx.x == 0) work.totals[2 * blockIdx.x + n] = total;
+      if (threadIdx.x == 0) blockTotals[n] = total;
     }
   }
 }
 
 // ---- host ----
 
-// The sums of all pairs while use(sums, totals, tasks) lasts.
+// The sums of all pairs while use(sums, totals, blocks) lasts.
 template <class Rule, class Real, class Use>
 void withSymmetric(WaveSymmetric<Real> work, int64_t nodes, Context& context, const Use& use) {
   work.triangle = WaveTriangle::of(nodes, Rule::sums);
-  const int64_t tasks = work.triangle.tasks();
+  const int64_t blocks = work.triangle.strips * work.triangle.superRows;
   const Workspace<Real> rows(context, Rule::sums * work.triangle.strips * nodes);
   const Workspace<Real> columns(context, Rule::sums * work.triangle.superRows * nodes);
-  const Workspace<double> totals(context, Rule::hasGradients ? 2 * tasks : 0);
+  const Workspace<double> totals(context, Rule::hasGradients ? 2 * blocks : 0);
   work.rows = rows.data();
   work.columns = columns.data();
   work.totals = totals.data();
-  launch(waveSymmetricKernel<Rule, Real>, dim3(unsigned(tasks)), dim3(WaveSymmetricTuning::threads),
-         size_t(WaveColumns<Rule>::kBytes), context, work);
-  use(TriangleSums<Real>{work.triangle, work.rows, work.columns}, totals.data(), tasks);
+  launch(waveSymmetricKernel<Rule, Real>,
+         dim3(unsigned(work.triangle.strips), unsigned(work.triangle.superRows)),
+         dim3(WaveSymmetricTuning::threads), size_t(WaveColumns<Rule>::kBytes), context, work);
+  use(TriangleSums<Real>{work.triangle, work.rows, work.columns}, totals.data(), blocks);
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA::cuda

@@ -268,3 +268,10 @@ export type {
   SphereCheckpoint,
   SphereReport,
 } from './waves/mobius-sphere-options.js'
+export {
+  solveWaveField,
+  type WaveMethod,
+  type WaveSolution,
+  type WaveSolveOptions,
+} from './waves/solve.js'
+export { WaveTree, type WaveTreeOptions } from './waves/wave-tree.js'

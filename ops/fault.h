@@ -19,6 +19,7 @@ enum class FaultRule : int32_t {
   waveFinite,
   softeningRange,
   structureFinite,
+  treePlan,
 };
 
 struct Fault {

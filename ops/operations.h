@@ -44,6 +44,7 @@
 #include "ops/time_slice.h"
 #include "ops/wave_field.h"
 #include "ops/wave_sources.h"
+#include "ops/wave_tree.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -100,6 +101,7 @@ using Operations = OperationList<
     WaveFieldForward, WaveFieldBackward,
     WaveReceiveForward, WaveReceiveBackward,
     WaveSourcesForward, WaveSourcesBackward,
+    WaveTreeSum,
     WideMatrixProduct>;
 // clang-format on
 

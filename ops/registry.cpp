@@ -127,6 +127,9 @@ std::string describe(const Fault& fault) {
     case FaultRule::structureFinite:
       rule = "windings and torsion must be numbers";
       break;
+    case FaultRule::treePlan:
+      rule = "the clusters and their lists must be those of a tree";
+      break;
   }
   char text[200];
   std::snprintf(text, sizeof text, "%s: %s, got %g at element %lld", operationName(fault.operation),

@@ -11,6 +11,10 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
+// Up to so many pairs times samples float32 numbers are worked out in float64: sums of so few terms
+// may cancel, and the time is that of the call.
+constexpr int64_t kFewWavePairs = 64;
+
 // What both directions read.
 template <class Real>
 struct WaveFieldInputs {
@@ -53,6 +57,10 @@ struct WaveFieldInputs {
     if (targets) check.shape("targets", targets, {{"receivers", receivers}});
     check.rule(targets || receivers == nodes, "receivers", "nodes where there are no targets",
                double(receivers));
+  }
+  bool hasFewPairs() const {
+    return nodes <= kFewWavePairs && receivers <= kFewWavePairs && samples <= kFewWavePairs &&
+           nodes * receivers * samples <= kFewWavePairs;
   }
   // The node that receiver s is.
   HOST_DEVICE int64_t nodeOf(int64_t s) const { return targets ? int64_t(targets[s]) : s; }

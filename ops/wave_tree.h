@@ -6,6 +6,7 @@
 //   across:    Û += G q̂ from the proxies of far clusters;
 //   downward:  U at the nodes, or Û at the children's proxies, from Û of the parent;
 //   near:      U += G q between the nodes of leaves that touch.
+// The lists of far and near are symmetric and ascending: each pair is computed once for both sides.
 // A cluster's proxies are the Chebyshev points (roots) of its box, along its own axes:
 //   ℓ_a(s) = 1/p + 2/p Σ_{n=1}^{p−1} T_n(s_a) T_n(s),   s_a = cos(π (2a + 1) / 2p).
 // G is symmetric, so the adjoint of the sum is the sum again: ∂L/∂q = conj(G conj(∂L/∂U)).
@@ -18,8 +19,62 @@ namespace entrain::inline ENTRAIN_ISA {
 
 constexpr int64_t kMaximumTreeOrder = 16;  // proxies along an axis
 
-// The numbers of a cluster's frame: centre (3), unit axes (3 rows of 3), 1 / half-width (3).
+// The numbers of a cluster's frame: centre (3), unit axes (3 rows of 3), 1 / half-width (3), which
+// is 0 for an axis without extent.
 constexpr int64_t kFrameNumbers = 15;
+
+// s of a point along an axis of a frame: −1 to 1 in the box.
+template <class Real>
+HOST_DEVICE Real frameCoordinate(const Lane<Real>* frame, int axis, Real x, Real y, Real z) {
+  using Number = Lane<Real>;
+  const Number* const direction = frame + 3 + 3 * axis;
+  const Real along =
+      fma(z - Real(frame[2]), Real(direction[2]),
+          fma(y - Real(frame[1]), Real(direction[1]), (x - Real(frame[0])) * Real(direction[0])));
+  return along * Real(frame[12 + axis]);
+}
+
+// What T_n counts for in ℓ_a of order p: 1/p for n = 0, else 2/p T_n(s_a).
+template <class Real>
+HOST_DEVICE Real chebyshevFactor(int64_t order, int64_t a, int64_t n) {
+  if (n == 0) return Real(1.0 / double(order));
+  double sine, cosine;
+  const double angle = double(n * (2 * a + 1)) * (3.141592653589793 / double(2 * order));
+  sineCosine(angle, sine, cosine);
+  return Real(2.0 / double(order) * cosine);
+}
+
+// ℓ_0 … ℓ_(p−1) at s; factors are (p, p).
+template <class Real>
+HOST_DEVICE void axisWeights(Real s, int64_t order, const Lane<Real>* factors, Real* weights) {
+  using Number = Lane<Real>;
+  for (int64_t a = 0; a < order; ++a) weights[a] = Real(factors[a * order]);
+  Real before = Real(Number(1)), here = s;
+  const Real twice = s + s;
+  for (int64_t n = 1; n < order; ++n) {
+    for (int64_t a = 0; a < order; ++a) {
+      weights[a] = fma(here, Real(factors[a * order + n]), weights[a]);
+    }
+    const Real next = fma(twice, here, -before);
+    before = here;
+    here = next;
+  }
+}
+
+// U += G q.
+template <class Real>
+HOST_DEVICE void addProduct(ComplexPropagator<Real> g, Real qReal, Real qImaginary, Real& uReal,
+                            Real& uImaginary) {
+  uReal = fma(g.real, qReal, fma(-g.imaginary, qImaginary, uReal));
+  uImaginary = fma(g.real, qImaginary, fma(g.imaginary, qReal, uImaginary));
+}
+
+// G over the difference of two positions.
+template <class Real>
+HOST_DEVICE ComplexPropagator<Real> propagatorBetween(const WaveMedium<Lane<Real>>& medium, Real x,
+                                                      Real y, Real z) {
+  return complexPropagator(medium, squareRoot(squaredLength(x, y, z)) + Real(medium.softening));
+}
 
 template <class Real>
 struct WaveTreeSum {
@@ -36,9 +91,9 @@ struct WaveTreeSum {
   View<const int32_t> proxyStart;  // (clusters + 1): its proxies, z fastest
   View<const Real> proxies;        // (3, P): their positions
   View<const int32_t> farStart;    // (clusters + 1)
-  View<const int32_t> far;         // (F): clusters that reach this one by proxies
+  View<const int32_t> far;         // (F): clusters that reach this one by proxies, ascending
   View<const int32_t> nearStart;   // (clusters + 1)
-  View<const int32_t> near;        // (E): leaves, for leaves, itself among them
+  View<const int32_t> near;        // (E): leaves, for leaves, ascending
   View<Real> potential;            // (M, 2, N), written: Re U, Im U
   int64_t nodes, samples, clusters, levels, proxyCount, farCount, nearCount;
   double wavenumber, softening;
@@ -78,7 +133,7 @@ struct WaveTreeSum {
     check.atLeast("levels", levels, 1);
     check.atLeast("proxyCount", proxyCount, 1);
     check.atLeast("farCount", farCount, 0);
-    check.atLeast("nearCount", nearCount, 1);
+    check.atLeast("nearCount", nearCount, 0);
     const Size n = {"nodes", nodes}, c = {"clusters", clusters}, axes = {"axes", 3};
     const Size starts = {"clusters + 1", clusters + 1};
     const Size m = {"samples", samples}, planes = {"planes", 2};

@@ -18,6 +18,7 @@ const programs = [
   'simt_eigenstate_scan',
   'simt_kuramoto',
   'simt_kuramoto_network',
+  'simt_wave_field',
 ]
 
 for (const name of programs) {

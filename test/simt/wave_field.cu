@@ -97,6 +97,9 @@ void testForwards() {
   testForward<Real>("pairs", makeWave(37, 1, some), bound, plain);
   testForward<Real>("pairs", makeWave(150, 5), bound, plain);
   testForward<Real>("pairs", makeWave(150, 21, some), bound, plain);
+  std::vector<int32_t> many;
+  for (int32_t s = 0; s < 4200; ++s) many.push_back(s * 7 % 90);
+  testForward<Real>("several receivers a thread", makeWave(90, 1, many), bound, plain);
   for (int64_t nodes : {1, 37, 128, 300, 1100}) {
     testForward<Real>("symmetric", makeWave(nodes, 1), bound, symmetric);
   }
@@ -190,6 +193,71 @@ void testBackwards() {
   }
 }
 
+// ---- faults ----
+
+struct FaultCheck {
+  runtime::FaultRecord* record = nullptr;
+  Context context = makeContext();
+
+  FaultCheck() {
+    CUDA_CHECK(cudaMalloc(reinterpret_cast<void**>(&record), sizeof *record));
+    CUDA_CHECK(cudaMemset(record, 0, sizeof *record));
+    context.useRecord(record);
+    context.begin(5);
+  }
+  ~FaultCheck() { (void)cudaFree(record); }
+  void check(const std::string& what, FaultRule rule, int64_t element) const {
+    runtime::FaultRecord found = {};
+    CUDA_CHECK(cudaDeviceSynchronize());
+    CUDA_CHECK(cudaMemcpy(&found, record, sizeof found, cudaMemcpyDeviceToHost));
+    report(found.rule == int32_t(rule), what, "rule", found.rule, double(rule));
+    report(found.element == element, what, "element", double(found.element), double(element));
+  }
+};
+
+// Runs both directions of a faulty problem; element `s` of the field is to be NaN, or all where <
+// 0.
+void testFault(const std::string& what, const WaveProblem& p, FaultRule rule, int64_t element) {
+  const DeviceWave<float> device(p);
+  const DeviceArray<float> field(p.samples * 2 * p.receivers()), positions(3 * p.nodes);
+  for (const bool propagator : {false, true}) {
+    FaultCheck faults;
+    faults.context.computeCapability = 90;
+    WaveFieldForward<float> op = {};
+    device.set(op);
+    op.field = field.view();
+    op.propagator = propagator;
+    cuda::run(op, faults.context);
+    faults.check(what, rule, element);
+    const Numbers found = field.read();
+    for (size_t i = 0; i < found.size(); ++i) {
+      const int64_t node = p.nodeOf(int64_t(i) % p.receivers());
+      const bool isFaulty = p.targets.empty() || node < 0 || node >= p.nodes;
+      report(std::isnan(found[i]) == isFaulty, what, "NaN", double(i), 0);
+    }
+  }
+  FaultCheck faults;
+  WaveFieldBackward<float> op = {};
+  device.set(op);
+  op.gradField = device.gradField.input();
+  op.gradPositions = positions.view();
+  cuda::run(op, faults.context);
+  faults.check(what + " backward", rule, element);
+}
+
+void testFaults() {
+  testFault("target beyond", makeWave(40, 2, {3, 40, 7, -2}), FaultRule::receiverRange, 1);
+  WaveProblem p = makeWave(40, 2);
+  p.amplitudes[9] = HUGE_VAL;
+  testFault("infinite amplitude", p, FaultRule::waveFinite, 9);
+  p = makeWave(40, 1);
+  p.frequencies[11] = NAN;
+  testFault("frequency", p, FaultRule::waveFinite, 11);
+  p = makeWave(40, 3);
+  p.softening = 0;
+  testFault("no softening", p, FaultRule::softeningRange, 0);
+}
+
 }  // namespace
 
 int main() {
@@ -200,6 +268,7 @@ int main() {
   testBackwards<double>();
   testBackwards<float>();
   testHalf();
+  testFaults();
   std::printf("%d checks, %d failures\n", checks, failures);
   return failures == 0 ? 0 : 1;
 }

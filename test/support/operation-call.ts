@@ -73,6 +73,7 @@ function makeTensor(wanted: Wanted, real: FloatDtype, device: Device, seed: numb
         : type === 'phase'
           ? 'int32'
           : type
+  if (wanted.values) return tensor(wanted.values, { dtype, device })
   const length = type === 'phase' && real === 'float64' ? 2 * wanted.length : wanted.length
   const [low, high] = wanted.range ?? [0, 0]
   const whole = dtype === 'int32' || dtype === 'uint8'

@@ -13,6 +13,8 @@ export interface Wanted {
   readonly type: 'real' | 'compute' | 'phase' | Dtype
   /** Lowest and highest element. Default: normal numbers. */
   readonly range?: readonly [number, number]
+  /** The elements themselves, where they must fit together. */
+  readonly values?: ArrayLike<number>
 }
 
 /** What a field of a call gets. */
@@ -57,6 +59,12 @@ export const tokens = (length: number, below: number): Wanted => ({
   length,
   type: 'int32',
   range: [0, below - 1],
+})
+
+export const given = (type: Wanted['type'], values: ArrayLike<number>): Wanted => ({
+  length: values.length,
+  type,
+  values,
 })
 
 export const flags = (length: number): Wanted => ({ length, type: 'uint8', range: [0, 1] })

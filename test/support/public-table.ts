@@ -2,6 +2,7 @@
 
 import type { Dtype, Tensor } from '../../lib/index.js'
 import * as lib from '../../lib/index.js'
+import { wavePublicRows } from './wave-public.js'
 
 /** A tensor argument: its shape and, where it is not float32, its dtype. */
 export interface TensorArgument {
@@ -310,4 +311,5 @@ export const publicTable: readonly PublicRow[] = [
     integers: { begin: 1, count: 2 },
     call: lib.timeSlice,
   },
+  ...wavePublicRows,
 ]
