@@ -2,6 +2,7 @@
 // that can be made before a byte of their data is read.
 // Source: https://huggingface.co/docs/safetensors (format).
 
+import type { Dtype } from '../dtype.js'
 import { repeatedKey } from './json-keys.js'
 
 export const kMetadataKey = '__metadata__'
@@ -20,6 +21,16 @@ export const kElementBytes = {
 
 /** Element types of the format that are read and written. */
 export type SafetensorsDtype = keyof typeof kElementBytes
+
+/** What a tensor's dtype is called in a file. @internal */
+export const fileDtypes: Readonly<Record<Dtype, SafetensorsDtype>> = {
+  float64: 'F64',
+  float32: 'F32',
+  bfloat16: 'BF16',
+  float16: 'F16',
+  int32: 'I32',
+  uint8: 'U8',
+}
 
 /** One tensor: its element type, its shape (outermost first) and its little-endian bytes. */
 export interface SafetensorsEntry {

@@ -1,23 +1,13 @@
 // Named tensors and JSON in one safetensors file: what every checkpoint is made of.
 import {
   readSafetensors,
-  type SafetensorsDtype,
   type SafetensorsEntry,
   type SafetensorsFile,
   writeSafetensors,
 } from '../data/safetensors.js'
-import type { Dtype } from '../dtype.js'
+import { fileDtypes } from '../data/safetensors-header.js'
 import { CheckpointError } from '../errors.js'
 import type { Tensor } from '../tensor.js'
-
-const fileDtypes: Readonly<Record<Dtype, SafetensorsDtype>> = {
-  float64: 'F64',
-  float32: 'F32',
-  bfloat16: 'BF16',
-  float16: 'F16',
-  int32: 'I32',
-  uint8: 'U8',
-}
 
 /**
  * Writes tensors as they are now and `json`, each of its values under its name, in a format that a

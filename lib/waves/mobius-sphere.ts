@@ -1,6 +1,6 @@
 // The Möbius helix sphere: a lattice of oscillating sources whose shape and amplitudes a control loop
 // moves, and what the loop is told of the field.
-import type { SafetensorsDtype } from '../data/safetensors.js'
+import { fileDtypes } from '../data/safetensors-header.js'
 import type { Device } from '../device.js'
 import { CheckpointError, DisposedError } from '../errors.js'
 import { guarded, native } from '../native.js'
@@ -35,11 +35,6 @@ const name = 'MobiusSphere'
 const kVortexNodes = 500
 /** Of a sample: its least and greatest size, and the uvhlN that leaves it as it is. */
 const kSample = { least: 100, most: 300, uvhlN: 3.8 }
-const fileDtypes: Readonly<Record<string, SafetensorsDtype>> = {
-  float64: 'F64',
-  float32: 'F32',
-  int32: 'I32',
-}
 
 /**
  * n oscillating sources on a helix that winds over a sphere with half a twist.
