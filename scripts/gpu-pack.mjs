@@ -127,8 +127,8 @@ function commit() {
 const node = compressedNode()
 rmSync(pack, { recursive: true, force: true })
 mkdirSync(pack, { recursive: true })
-for (const parts of [['dist'], ['test', 'golden'], ['bench', 'peers'], ['package.json']])
-  copy(...parts)
+const parts = ['dist', 'test/golden', 'bench/peers', 'bench/workloads.json', 'package.json']
+for (const part of parts) copy(...part.split('/'))
 const addons = join(root, 'build', 'Release')
 const built = existsSync(addons)
   ? readdirSync(addons).filter((name) => extname(name) === '.node')

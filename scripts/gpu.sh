@@ -13,8 +13,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 stages=probe,limits,test,memcheck,racecheck,bench,peers
 seconds=530
-only=${only:-eigenstate,ten,kuramoto,simplex}
-sanitized=${sanitized:-silu,eigenstate,matmul,norm,embedding,convolution,entropy,optimi,kuramoto,oscillator,simplex,order}
+only=${only:-eigenstate,ten,kuramoto,simplex,wave,lstm,control}
+sanitized=${sanitized:-silu,eigenstate,matmul,norm,embedding,convolution,entropy,optimi,kuramoto,oscillator,simplex,order,wave,mobius,lstm,activations,policy}
 dry=${dry:-0}
 while [ $# -gt 0 ]; do
   case $1 in

@@ -1,4 +1,5 @@
 // The wave field by the cheapest way that keeps a requested error.
+import { noGrad } from '../context.js'
 import { ValueError } from '../errors.js'
 import { matrixProduct } from '../operations/matrix-product.js'
 import { type CheckedWave, checkWave, expectChoice, isTensor } from '../operations/wave-call.js'
@@ -9,6 +10,7 @@ import { differentiable, recording } from '../tape.js'
 import { type Tensor, tensor } from '../tensor.js'
 import { type ChebyshevPlan, chebyshevPlan, sampleCount, windowOf } from './chebyshev.js'
 import { WaveCosts } from './cost.js'
+import { relativeError } from './tree-error.js'
 import { WaveTree } from './wave-tree.js'
 
 /** Ways to a wave field. */
@@ -40,7 +42,7 @@ export interface WaveSolution {
   readonly samples?: number
   /** Interpolation points along an axis of a cluster, of `treecode`. */
   readonly order?: number
-  /** Of `treecode`: norm of its error over the norm of its sums, measured against direct ones. */
+  /** Of `treecode`: ‖F − direct‖ / ‖direct‖ at a sample of up to 192 nodes, at all times. */
   readonly measuredError?: number
   /**
    * The tree that was built here, where gradients are recorded and its backward will sum over it: to be
@@ -53,6 +55,12 @@ export interface WaveSolution {
 
 const name = 'solveWaveField'
 const kMethods = ['auto', 'direct', 'propagator', 'chebyshev', 'treecode'] as const
+/** Trees that are built, each finer than the one before, until the field's own error holds. */
+const kTreeAttempts = 3
+/** Of a finer tree: what part of the requested error it is built for. */
+const kMargin = 0.5
+/** Nodes at which a treecode's field is checked. */
+const kSampled = 192
 /** Below, the rounding of a dtype is larger than what interpolation would add. */
 const kRounding = { float32: 1e-6, float64: 1e-12 } as const
 
@@ -73,8 +81,8 @@ const kRounding = { float32: 1e-6, float64: 1e-12 } as const
  * `propagator` where P ≥ M, where `error` is below the rounding of the dtype (1e-6 for float32), and where the
  * window is too short for its points to be apart in float64.
  *
- * `treecode`: the error is a norm over the norm of the complex sums, measured on a sample of the nodes. It falls
- * back to `direct` where no order reaches `error`.
+ * `treecode`: the error is a norm over the norm of the field, measured at a sample of the nodes against
+ * `direct`; where it is above `error`, finer trees are tried. It falls back to `direct` where none reaches it.
  *
  * Gradients flow as from `waveField`; through `treecode` to amplitudes, frequencies and phases alone. Where
  * positions, wavenumber or softening require gradients, 'treecode' throws and 'auto' takes another way.
@@ -231,32 +239,69 @@ class Solver {
   }
 
   async treecode(why: string): Promise<WaveSolution> {
-    const given = this.#options.tree
-    const tree = given ?? (await this.#build())
+    const given = this.#options.tree ?? null
     if (given) await this.#expectSameMedium(given)
-    if (tree.error > this.#error) {
+    let wanted = this.#error
+    for (let attempt = 1; ; ++attempt) {
+      const tree = given ?? (await this.#build(wanted))
+      const discard = (cause: unknown): never => {
+        if (!given) tree.dispose()
+        throw cause
+      }
+      const found = tree.error > wanted ? null : await this.#byTree(tree).catch(discard)
+      const error = found?.error ?? tree.error
+      if (found && error <= this.#error) {
+        const kept = this.#recorded() && !given
+        if (!kept && !given) tree.dispose()
+        return {
+          ...(kept && { tree }),
+          field: found.field,
+          method: 'treecode',
+          order: tree.order,
+          measuredError: error,
+          reason: `treecode: ${why}; order ${tree.order}, measured error ${error.toExponential(1)}`,
+        }
+      }
+      found?.field.dispose()
       if (!given) tree.dispose()
-      const solution = this.#fallback(
-        `no order of the treecode reaches an error of ${this.#error}, its best is ${tree.error.toExponential(1)}`,
-      )
-      return { ...solution, measuredError: tree.error }
+      if (given || !found || attempt === kTreeAttempts) {
+        const best = error.toExponential(1)
+        return {
+          ...this.#fallback(
+            `no order of the treecode reaches an error of ${this.#error}, its best is ${best}`,
+          ),
+          measuredError: error,
+        }
+      }
+      wanted *= (kMargin * this.#error) / error
     }
+  }
+
+  // The field by a tree, and its error at some of the nodes against the field that `direct` gives there.
+  async #byTree(tree: WaveTree): Promise<{ field: Tensor; error: number }> {
     const { amplitudes, frequencies, phases, times, targets = null } = this.#options
+    const sample = sampleOf(this.#checked.nodes)
+    let heard: Promise<ArrayLike<number>> | null = null
     const compute = (): Tensor => {
       const potential = tree.sum(waveSources({ amplitudes, frequencies, times }))
+      noGrad(() => {
+        const some = waveReceive({ potential, phases, targets: sample })
+        heard = some.data().finally(() => some.dispose())
+      })
       return waveReceive({ potential, phases, targets })
     }
-    const recorded = this.#recorded()
-    const field = recorded ? compute() : scope(compute)
-    if (!recorded && !given) tree.dispose()
-    return {
-      ...(recorded && !given && { tree }),
-      field,
-      method: 'treecode',
-      order: tree.order,
-      measuredError: tree.error,
-      reason: `treecode: ${why}; order ${tree.order}, measured error ${tree.error.toExponential(1)}`,
-    }
+    const field = this.#recorded() ? compute() : scope(compute)
+    const direct = noGrad(() =>
+      scope(() =>
+        waveField({ ...this.#options, method: 'direct', precision: 'float32', targets: sample }),
+      ),
+    )
+    const [got, want] = await Promise.all([
+      heard as unknown as Promise<ArrayLike<number>>,
+      direct.data(),
+    ])
+    direct.dispose()
+    return { field, error: relativeError(got, want) }
   }
 
   async #medium(): Promise<{ wavenumber: number; softening: number }> {
@@ -266,9 +311,11 @@ class Solver {
     return { wavenumber: await numberOf(wavenumber), softening: await numberOf(softening) }
   }
 
-  async #build(): Promise<WaveTree> {
+  async #build(error: number): Promise<WaveTree> {
     const { positions } = this.#options
-    return await WaveTree.build({ positions, ...(await this.#medium()), error: this.#error })
+    const medium = await this.#medium()
+    // The field's own error is measured anyway.
+    return await WaveTree.build({ positions, ...medium, error, measure: false })
   }
 
   // Numbers and tensors of them differ by the rounding of float32.
@@ -311,4 +358,10 @@ class Solver {
 function seconds(estimate: number): string {
   if (estimate === Infinity) return 'not at all'
   return estimate < 1 ? `${(1000 * estimate).toPrecision(2)} ms` : `${estimate.toPrecision(2)} s`
+}
+
+// Nodes evenly spaced among all.
+function sampleOf(nodes: number): Int32Array {
+  const count = Math.min(nodes, kSampled)
+  return Int32Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * nodes) / count))
 }

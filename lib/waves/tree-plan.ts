@@ -56,7 +56,7 @@ export function nearestSource(radius: number, theta: number): number {
 
 // In a solid cluster more of the sum comes from afar, where interpolation errs less.
 const kSolid = 0.25
-const kSolidTolerance = 3.5
+const kSolidTolerance = 18
 
 /** Orders along the three axes of a box. @internal */
 export function boxOrders(halfWidths: Float64Array, options: PlanOptions): number[] {
