@@ -28,7 +28,7 @@ interface Rates {
   readonly interpolation: number
   /** Seconds a node and time of a treecode's sum at an error of 1e-4, */
   readonly treeSum: number
-  /** and a node of building it, measurement included. */
+  /** and a node of building it. */
   readonly treeBuild: number
   /** Seconds of every call. */
   readonly call: number
@@ -46,8 +46,8 @@ const kCpu: Rates = {
   products: 216e9,
   halfProducts: 216e9,
   interpolation: 90e9,
-  treeSum: 2e-6,
-  treeBuild: 9e-6,
+  treeSum: 0.9e-6,
+  treeBuild: 1.8e-6,
   call: 5e-6,
 }
 
@@ -64,7 +64,7 @@ const kCuda: Rates = {
   halfProducts: 600e12,
   interpolation: 40e12,
   treeSum: 20e-9,
-  treeBuild: 9e-6,
+  treeBuild: 2e-6,
   call: 20e-6,
 }
 
