@@ -127,8 +127,8 @@ function commit() {
 const node = compressedNode()
 rmSync(pack, { recursive: true, force: true })
 mkdirSync(pack, { recursive: true })
-const parts = ['dist', 'test/golden', 'bench/peers', 'bench/workloads.json', 'package.json']
-for (const part of parts) copy(...part.split('/'))
+const copied = ['dist', 'test/golden', 'bench/peers', 'bench/workloads.json', 'package.json']
+for (const part of copied) copy(...part.split('/'))
 const addons = join(root, 'build', 'Release')
 const built = existsSync(addons)
   ? readdirSync(addons).filter((name) => extname(name) === '.node')
