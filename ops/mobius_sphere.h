@@ -28,10 +28,14 @@ template <class Wide>
 HOST_DEVICE SpherePoint<Wide> mobiusPoint(Wide node, int64_t nodes, double windings, double torsion,
                                           double radius) {
   const Wide along = node / Wide(double(nodes));  // u in turns
-  // (1 + cos u)/2 in turns, by the half angle: exactly 1 at node 0 and exactly 0 at node n/2.
+  // (1 + cos u)/2 in turns: exactly 1 at node 0 and 0 at node n/2 by the half angle, and exactly
+  // 1/2 at nodes n/4 and 3n/4, which meet at the other pole.
   const Circle<Wide> half = circleOfTurns(along * Wide(0.5));
-  const Wide square = half.cosine * half.cosine;
-  const Wide polar = select(less(square, Wide(0.5)), square, fma(-half.sine, half.sine, Wide(1.0)));
+  const Wide cosine = circleOfTurns(along).cosine;
+  const Wide nearOne = fma(-half.sine, half.sine, Wide(1.0)), nearZero = half.cosine * half.cosine;
+  const Wide beyond = select(less(cosine, Wide(0.0)), nearZero, nearOne);
+  const Wide polar =
+      select(less(absolute(cosine), Wide(0.5)), fma(cosine, Wide(0.5), Wide(0.5)), beyond);
   const Wide azimuth = fma(Wide(windings), along, fma(Wide(torsion), polar, along * Wide(0.5)));
   const Circle<Wide> latitude = circleOfTurns(polar), longitude = circleOfTurns(azimuth);
   const Wide across = latitude.sine * Wide(radius);

@@ -66,7 +66,7 @@ HOST_DEVICE Real waveTension(Real alpha, Real beta, Real wavenumber, Real invers
 // difference of coinciding nodes then takes the quotient to 0.
 template <class Real>
 HOST_DEVICE Real guardedSquaredLength(Real x, Real y, Real z) {
-  constexpr Lane<Real> kLittle = kIsSingle<Real> ? Lane<Real>(1e-30) : Lane<Real>(1e-290);
+  constexpr Lane<Real> kLittle = kIsSingle<Real> ? Lane<Real>(1e-36) : Lane<Real>(1e-290);
   return fma(z, z, fma(y, y, fma(x, x, Real(kLittle))));
 }
 

@@ -84,9 +84,10 @@ function packagesOf(path, seen = new Set()) {
   if (seen.has(path) || !existsSync(path)) return []
   seen.add(path)
   const text = readFileSync(path, 'utf8')
-  const names = [...text.matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map(
-    (match) => match[1],
-  )
+  // Statements as the compiler writes them, each on a line of its own, and dynamic imports.
+  const statement =
+    /^(?:import|export)\b[^'"\n]*['"]([^'"\n]+)['"]|\bimport\(['"]([^'"\n]+)['"]\)/gm
+  const names = [...text.matchAll(statement)].map((match) => match[1] ?? match[2])
   return names.flatMap((name) => {
     if (name.startsWith('node:')) return []
     return name.startsWith('.') ? packagesOf(resolve(dirname(path), name), seen) : [name]
