@@ -86,10 +86,11 @@ function packagesOf(path, seen = new Set()) {
   const text = readFileSync(path, 'utf8')
   // Statements as the compiler writes them, each on a line of its own, and dynamic imports.
   const statement =
-    /^(?:import|export)\b[^'"\n]*['"]([^'"\n]+)['"]|\bimport\(['"]([^'"\n]+)['"]\)/gm
-  const names = [...text.matchAll(statement)].map((match) => match[1] ?? match[2])
+    /^(?:import|export)\b[^'"\n]*\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(['"]([^'"\n]+)['"]\)/gm
+  const names = [...text.matchAll(statement)].map((match) => match.slice(1).find(Boolean) ?? '')
   return names.flatMap((name) => {
-    if (name.startsWith('node:')) return []
+    // Names put together at run time are paths of the project's own.
+    if (name.startsWith('node:') || name.includes('${')) return []
     return name.startsWith('.') ? packagesOf(resolve(dirname(path), name), seen) : [name]
   })
 }
