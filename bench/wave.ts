@@ -30,6 +30,10 @@ interface Sizes {
   readonly method: 'direct' | 'propagator' | 'chebyshev' | 'treecode'
   readonly half: boolean
   readonly tape: boolean
+  /** Where the nodes are. */
+  readonly shape: 'lattice' | 'sphere' | 'cube'
+  /** Whether a treecode's tree belongs to the call. */
+  readonly plants: boolean
 }
 
 function sizesOf({ params }: Entry): Sizes {
@@ -42,6 +46,8 @@ function sizesOf({ params }: Entry): Sizes {
     dtype,
     method,
     way,
+    shape = 'lattice',
+    tree = 'there',
   } = params as Params &
     Record<'N' | 'S' | 'M', number> & { readonly step?: number; readonly error?: number }
   const usual = M > 1 ? 'propagator' : 'direct'
@@ -54,6 +60,8 @@ function sizesOf({ params }: Entry): Sizes {
     method: (method as Sizes['method'] | undefined) ?? usual,
     half: dtype === 'bf16',
     tape: way === 'tape',
+    shape: shape as Sizes['shape'],
+    plants: tree === 'in the call',
   }
 }
 
@@ -65,10 +73,30 @@ function latticePositions(nodes: number): Float32Array {
     const polar = Math.PI * (1 + Math.cos(u))
     const azimuth = (kWindings + 0.5) * u
     // The nodes of the poles coincide, which sin 2π in float64 would miss.
-    const radius = i === 0 || 2 * i === nodes ? 0 : Math.sin(polar)
+    const radius = (4 * i) % nodes === 0 ? 0 : Math.sin(polar)
     positions[i] = radius * Math.cos(azimuth)
     positions[nodes + i] = radius * Math.sin(azimuth)
     positions[2 * nodes + i] = Math.cos(polar)
+  }
+  return positions
+}
+
+/** Nodes at random, evenly over the unit sphere or in the cube [−1, 1]³: three planes. */
+function randomPositions(nodes: number, shape: 'sphere' | 'cube'): Float32Array {
+  const draw = (block: number) => randomUniforms({ seed: kSeed, count: nodes, block })
+  const [a, b, c] = [draw(5), draw(6), draw(7)]
+  const positions = new Float32Array(3 * nodes)
+  for (let i = 0; i < nodes; ++i) {
+    const [u, v, w] = [a[i], b[i], c[i]].map((x) => 2 * (x as number) - 1) as [
+      number,
+      number,
+      number,
+    ]
+    const across = Math.sqrt(1 - u * u)
+    const [x, y] = [across * Math.cos(Math.PI * v), across * Math.sin(Math.PI * v)]
+    positions.set(shape === 'sphere' ? [x] : [u], i)
+    positions.set(shape === 'sphere' ? [y] : [v], nodes + i)
+    positions.set(shape === 'sphere' ? [u] : [w], 2 * nodes + i)
   }
   return positions
 }
@@ -92,9 +120,9 @@ function timesOf({ M, step }: Sizes): Float64Array {
 }
 
 const hostInputs = (sizes: Sizes) => {
-  const { N } = sizes
+  const { N, shape } = sizes
   return {
-    positions: latticePositions(N),
+    positions: shape === 'lattice' ? latticePositions(N) : randomPositions(N, shape),
     amplitudes: Float32Array.from(
       randomUniforms({ seed: kSeed, count: N, block: 0 }),
       (u) => 0.5 + 4.5 * u,
@@ -221,7 +249,7 @@ function gradientTrial(host: HostInputs, sizes: Sizes, on: Device): Trial {
   }
 }
 
-/** solveWaveField as a user calls it; a tree is built once. */
+/** solveWaveField as a user calls it; a tree is built once, unless that is what is measured. */
 async function solveTrial(host: HostInputs, sizes: Sizes, on: Device): Promise<Trial> {
   const { method, error } = sizes
   const system = systemOf(host, { on, dtype: 'float32' })
@@ -229,7 +257,7 @@ async function solveTrial(host: HostInputs, sizes: Sizes, on: Device): Promise<T
   const targets = host.targets && tensor(host.targets, { dtype: 'int32', device: on })
   const begun = performance.now()
   const tree =
-    method === 'treecode'
+    method === 'treecode' && !sizes.plants
       ? await WaveTree.build({ positions: system.positions, ...kMedium, error })
       : null
   const buildMs = performance.now() - begun
