@@ -3,7 +3,7 @@
 // column c at sources + c stride, zeros beyond n. Bound by reading A.
 #pragma once
 
-#include "cpu/matrix_pack.h"
+#include "cpu/lane_sums.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
@@ -50,25 +50,6 @@ HOST_DEVICE Vector<Real> withoutDiagonal(Vector<Real> a, int64_t first, int64_t 
   for (int lane = 0; lane < Vector<Real>::kLanes; ++lane) lanes[lane] = lane;
   const VectorInteger<Real> here = lanes == VectorInteger<Real>(Integer<Real>(diagonal - first)).v;
   return select(here, Vector<Real>(Real(0)), a);
-}
-
-// to[k] = the sum of the lanes of sums[k], many at once by transposition.
-template <class Real, int count>
-HOST_DEVICE void sumsOfLanes(const Vector<Real> (&sums)[count], Real* to) {
-  constexpr int kLanes = Vector<Real>::kLanes;
-  unroll<(count + kLanes - 1) / kLanes>([&](auto part) __attribute__((always_inline)) {
-    constexpr int first = part.value * kLanes;
-    constexpr int here = count - first < kLanes ? count - first : kLanes;
-    Vector<Real> square[kLanes];
-    unroll<kLanes>([&](auto k) __attribute__((always_inline)) {
-      square[k.value] = k.value < here ? sums[first + k.value] : Vector<Real>(Real(0));
-    });
-    transposeSquare<Real>(square);
-    unroll<kLanes - 1>([&](auto k) __attribute__((always_inline)) {
-      square[0] = square[0] + square[k.value + 1];
-    });
-    storePartial(to + first, square[0], here);
-  });
 }
 
 template <class Real, class Storage>

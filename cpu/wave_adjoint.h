@@ -5,7 +5,7 @@
 #pragma once
 
 #include "cpu/kernel.h"
-#include "cpu/kuramoto_thin.h"
+#include "cpu/lane_sums.h"
 #include "cpu/wave_adjoint_tile.h"
 #include "cpu/wave_inputs.h"
 

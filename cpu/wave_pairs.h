@@ -4,7 +4,7 @@
 // L1, and both are left as partial sums of that block or piece, which are added up in float64.
 #pragma once
 
-#include "cpu/kuramoto_thin.h"
+#include "cpu/lane_sums.h"
 #include "cpu/wave_inputs.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {

@@ -3,7 +3,7 @@
 // the sources, whose sums are added up in float64.
 #pragma once
 
-#include "cpu/kuramoto_thin.h"
+#include "cpu/lane_sums.h"
 #include "cpu/wave_pairs.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {

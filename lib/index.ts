@@ -61,7 +61,7 @@ export {
 } from './models/temporal-eigenstate-network.js'
 export type { Machine, MemoryStatistics } from './native.js'
 export { decayOfTimeConstant, type Initialisation } from './nn/initialisation.js'
-export type { LayerOptions, LayerPlace } from './nn/layer.js'
+export { Layer, type LayerOptions, type LayerPlace } from './nn/layer.js'
 export { Linear, type LinearLayerOptions } from './nn/linear.js'
 export { Lstm, type LstmOptions, type LstmState } from './nn/lstm.js'
 export type { FieldCacheStatistics } from './noise/field-cache.js'

@@ -84,13 +84,6 @@ template <class Real>
 HOST_DEVICE Propagator<Real> propagatorOf(Circle<Real> circle, Real inverseDistance) {
   return {circle.cosine * inverseDistance, circle.sine * inverseDistance};
 }
-// C' and S'.
-template <class Real>
-HOST_DEVICE Propagator<Real> propagatorSlope(Propagator<Real> g, Real wavenumber,
-                                             Real inverseDistance) {
-  return {-fma(g.cosine, inverseDistance, wavenumber * g.sine),
-          fma(wavenumber, g.cosine, -(g.sine * inverseDistance))};
-}
 
 // G itself: a receiver hears Re G Im q + Im G Re q of a source.
 template <class Real>

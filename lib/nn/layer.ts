@@ -74,3 +74,37 @@ export class LayerParameters {
     if (this.#owned) this.#all.dispose()
   }
 }
+
+/** The base of `Linear` and `Lstm`. */
+export abstract class Layer implements Disposable {
+  /** @internal */
+  protected readonly layer: LayerParameters
+
+  protected constructor(name: string, options: LayerOptions, place: LayerPlace | null) {
+    this.layer = new LayerParameters(name, options, place)
+  }
+
+  /** The layer's parameters, in a fixed order. */
+  parameters(): Tensor[] {
+    return [...this.layer.named.values()]
+  }
+
+  /** The layer's parameters by name. */
+  namedParameters(): ReadonlyMap<string, Tensor> {
+    return this.layer.named
+  }
+
+  /** Number of elements of all parameters. */
+  get parameterCount(): number {
+    return this.layer.count
+  }
+
+  /** Gives the parameters' memory back, unless they belong to a model. */
+  dispose(): void {
+    this.layer.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}

@@ -2,7 +2,7 @@
 import { expectInteger } from '../check.js'
 import { linear } from '../operations/matrix-product.js'
 import type { Tensor } from '../tensor.js'
-import { type LayerOptions, LayerParameters, type LayerPlace } from './layer.js'
+import { Layer, type LayerOptions, type LayerPlace } from './layer.js'
 
 /** The shape of a linear layer. */
 export interface LinearLayerOptions extends LayerOptions {
@@ -18,24 +18,25 @@ export interface LinearLayerOptions extends LayerOptions {
  * A linear layer over the last dimension, y = x Wᵀ + b, with W and b uniform in ±1/√input at first.
  * Parameters are named `linear.weight` and `linear.bias`.
  */
-export class Linear implements Disposable {
+export class Linear extends Layer {
   readonly input: number
   readonly output: number
   readonly bias: boolean
-  readonly #parameters: LayerParameters
 
   /**
    * @param place where the parameters are, if they belong to a model.
    * @throws ShapeError for sizes below 1, DtypeError, DeviceError.
    */
   constructor(options: LinearLayerOptions, place: LayerPlace | null = null) {
-    this.input = expectInteger('Linear', 'input', options.input)
-    this.output = expectInteger('Linear', 'output', options.output)
+    const input = expectInteger('Linear', 'input', options.input)
+    const output = expectInteger('Linear', 'output', options.output)
+    super('Linear', options, place)
+    this.input = input
+    this.output = output
     this.bias = options.bias ?? true
-    this.#parameters = new LayerParameters('Linear', options, place)
     const initial = { uniform: 1 / Math.sqrt(this.input) }
-    this.#parameters.add('weight', [this.output, this.input], initial)
-    if (this.bias) this.#parameters.add('bias', [this.output], initial)
+    this.layer.add('weight', [this.output, this.input], initial)
+    if (this.bias) this.layer.add('bias', [this.output], initial)
   }
 
   /**
@@ -44,32 +45,8 @@ export class Linear implements Disposable {
    * @throws ShapeError, DtypeError, DeviceError, DisposedError. Deterministic.
    */
   forward(x: Tensor): Tensor {
-    const weight = this.#parameters.get('weight')
-    const bias = this.bias ? this.#parameters.get('bias') : null
+    const weight = this.layer.get('weight')
+    const bias = this.bias ? this.layer.get('bias') : null
     return linear({ input: x, weight, bias })
-  }
-
-  /** The layer's parameters, in a fixed order. */
-  parameters(): Tensor[] {
-    return [...this.#parameters.named.values()]
-  }
-
-  /** The layer's parameters by name. */
-  namedParameters(): ReadonlyMap<string, Tensor> {
-    return this.#parameters.named
-  }
-
-  /** Number of elements of all parameters. */
-  get parameterCount(): number {
-    return this.#parameters.count
-  }
-
-  /** Gives the parameters' memory back, unless they belong to a model. */
-  dispose(): void {
-    this.#parameters.dispose()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
   }
 }

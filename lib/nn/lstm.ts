@@ -5,7 +5,7 @@ import { lstmLayer } from '../operations/lstm.js'
 import { linear } from '../operations/matrix-product.js'
 import { timeSlice } from '../operations/time-slice.js'
 import type { Tensor } from '../tensor.js'
-import { type LayerOptions, LayerParameters, type LayerPlace } from './layer.js'
+import { Layer, type LayerOptions, type LayerPlace } from './layer.js'
 
 /** The shape of a long short-term memory. */
 export interface LstmOptions extends LayerOptions {
@@ -28,28 +28,29 @@ export interface LstmState {
  * the order input, forget, cell, output, and there is one bias (where others have two, theirs is the sum).
  * Parameters are named `lstm.0.inputWeight`, `lstm.0.hiddenWeight`, `lstm.0.bias`, `lstm.1.inputWeight`, …
  */
-export class Lstm implements Disposable {
+export class Lstm extends Layer {
   readonly input: number
   readonly hidden: number
   readonly layers: number
-  readonly #parameters: LayerParameters
 
   /**
    * @param place where the parameters are, if they belong to a model.
    * @throws ShapeError for sizes below 1, DtypeError, DeviceError.
    */
   constructor(options: LstmOptions, place: LayerPlace | null = null) {
-    this.input = expectInteger('Lstm', 'input', options.input)
-    this.hidden = expectInteger('Lstm', 'hidden', options.hidden)
-    this.layers = expectInteger('Lstm', 'layers', options.layers ?? 1)
-    this.#parameters = new LayerParameters('Lstm', options, place)
-    const { hidden } = this
+    const input = expectInteger('Lstm', 'input', options.input)
+    const hidden = expectInteger('Lstm', 'hidden', options.hidden)
+    const layers = expectInteger('Lstm', 'layers', options.layers ?? 1)
+    super('Lstm', options, place)
+    this.input = input
+    this.hidden = hidden
+    this.layers = layers
     const initial = { uniform: 1 / Math.sqrt(hidden) }
     for (let layer = 0; layer < this.layers; ++layer) {
       const width = layer === 0 ? this.input : hidden
-      this.#parameters.add(`${layer}.inputWeight`, [4 * hidden, width], initial)
-      this.#parameters.add(`${layer}.hiddenWeight`, [4 * hidden, hidden], initial)
-      this.#parameters.add(`${layer}.bias`, [4 * hidden], initial)
+      this.layer.add(`${layer}.inputWeight`, [4 * hidden, width], initial)
+      this.layer.add(`${layer}.hiddenWeight`, [4 * hidden, hidden], initial)
+      this.layer.add(`${layer}.bias`, [4 * hidden], initial)
     }
   }
 
@@ -65,7 +66,7 @@ export class Lstm implements Disposable {
   forward(input: Tensor, state: LstmState | null = null): { output: Tensor; state: LstmState } {
     const width = { batch: -1, time: -1, input: this.input }
     const [batch = 0, time = 0] = expectShape('Lstm', 'input', input, width)
-    expectKind('Lstm', 'input', input, this.#parameters.get('0.bias'))
+    expectKind('Lstm', 'input', input, this.layer.get('0.bias'))
     if (batch < 1 || time < 1) {
       throw new ShapeError(`Lstm: input must be of at least 1 step, got [${input.shape}]`)
     }
@@ -77,11 +78,11 @@ export class Lstm implements Disposable {
     const states = { hidden: [] as Tensor[], cell: [] as Tensor[] }
     let output = input
     for (let layer = 0; layer < this.layers; ++layer) {
-      const weight = this.#parameters.get(`${layer}.inputWeight`)
-      const bias = this.#parameters.get(`${layer}.bias`)
+      const weight = this.layer.get(`${layer}.inputWeight`)
+      const bias = this.layer.get(`${layer}.bias`)
       const { hidden, cell } = lstmLayer({
         inputGates: linear({ input: output, weight, bias }),
-        weight: this.#parameters.get(`${layer}.hiddenWeight`),
+        weight: this.layer.get(`${layer}.hiddenWeight`),
         initialHidden: state?.hidden[layer] ?? null,
         initialCell: state?.cell[layer] ?? null,
       })
@@ -108,29 +109,5 @@ export class Lstm implements Disposable {
         expectKind('Lstm', name, tensor, input)
       }
     }
-  }
-
-  /** The layers' parameters, in a fixed order. */
-  parameters(): Tensor[] {
-    return [...this.#parameters.named.values()]
-  }
-
-  /** The layers' parameters by name. */
-  namedParameters(): ReadonlyMap<string, Tensor> {
-    return this.#parameters.named
-  }
-
-  /** Number of elements of all parameters. */
-  get parameterCount(): number {
-    return this.#parameters.count
-  }
-
-  /** Gives the parameters' memory back, unless they belong to a model. */
-  dispose(): void {
-    this.#parameters.dispose()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
   }
 }
