@@ -4,6 +4,7 @@
 import { randomNormals, randomUniforms } from '../lib/data/philox.js'
 import {
   type Device,
+  mobiusLattice,
   scope,
   solveWaveField,
   type Tensor,
@@ -65,22 +66,6 @@ function sizesOf({ params }: Entry): Sizes {
   }
 }
 
-/** The Möbius helix lattice on the unit sphere, without torsion: three planes. */
-function latticePositions(nodes: number): Float32Array {
-  const positions = new Float32Array(3 * nodes)
-  for (let i = 0; i < nodes; ++i) {
-    const u = (2 * Math.PI * i) / nodes
-    const polar = Math.PI * (1 + Math.cos(u))
-    const azimuth = (kWindings + 0.5) * u
-    // The nodes of the poles coincide, which sin 2π in float64 would miss.
-    const radius = (4 * i) % nodes === 0 ? 0 : Math.sin(polar)
-    positions[i] = radius * Math.cos(azimuth)
-    positions[nodes + i] = radius * Math.sin(azimuth)
-    positions[2 * nodes + i] = Math.cos(polar)
-  }
-  return positions
-}
-
 /** Nodes at random, evenly over the unit sphere or in the cube [−1, 1]³: three planes. */
 function randomPositions(nodes: number, shape: 'sphere' | 'cube'): Float32Array {
   const draw = (block: number) => randomUniforms({ seed: kSeed, count: nodes, block })
@@ -119,10 +104,16 @@ function timesOf({ M, step }: Sizes): Float64Array {
   return M === 1 ? Float64Array.of(kOneTime) : Float64Array.from({ length: M }, (_, m) => step * m)
 }
 
-const hostInputs = (sizes: Sizes) => {
+/** The Möbius helix lattice on the unit sphere, without torsion: three planes. */
+async function latticePositions(nodes: number): Promise<Float32Array> {
+  using positions = mobiusLattice({ nodes, windings: kWindings, dtype: 'float32', device: 'cpu' })
+  return (await positions.data()) as Float32Array
+}
+
+const hostInputs = async (sizes: Sizes) => {
   const { N, shape } = sizes
   return {
-    positions: shape === 'lattice' ? latticePositions(N) : randomPositions(N, shape),
+    positions: shape === 'lattice' ? await latticePositions(N) : randomPositions(N, shape),
     amplitudes: Float32Array.from(
       randomUniforms({ seed: kSeed, count: N, block: 0 }),
       (u) => 0.5 + 4.5 * u,
@@ -139,7 +130,7 @@ const hostInputs = (sizes: Sizes) => {
     times: timesOf(sizes),
   }
 }
-type HostInputs = ReturnType<typeof hostInputs>
+type HostInputs = Awaited<ReturnType<typeof hostInputs>>
 
 function systemOf(
   host: HostInputs,
@@ -294,7 +285,7 @@ function disposeAll(tensors: Readonly<Record<string, Tensor | null>>): void {
 /** Builds a workload of the family. */
 export async function buildWave(entry: Entry, on: Device): Promise<Trial> {
   const sizes = sizesOf(entry)
-  const host = hostInputs(sizes)
+  const host = await hostInputs(sizes)
   if (entry.workload === 'wave.field') return fieldTrial(host, sizes, on)
   if (entry.workload === 'wave.grad') return gradientTrial(host, sizes, on)
   return await solveTrial(host, sizes, on)

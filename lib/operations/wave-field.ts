@@ -33,7 +33,8 @@ const forward = operation('waveFieldForward', [
   'bfloat16Factors',
   'float16Distances',
 ] as const)
-const backward = operation('waveFieldBackward', [
+/** The fields of waveFieldBackward. @internal */
+export const backwardFields = [
   ...inputFields,
   'gradField',
   'gradPositions',
@@ -43,7 +44,8 @@ const backward = operation('waveFieldBackward', [
   'gradWavenumber',
   'gradSoftening',
   'field',
-] as const)
+] as const
+const backward = operation('waveFieldBackward', backwardFields)
 
 /** N oscillators in space: each is a source, and a place where the field is felt. */
 export interface WaveSystem {

@@ -1,29 +1,10 @@
 // Calls waveFieldBackward with plain arrays, and the field by its definition.
 import { type DeviceName, type FloatDtype, type Tensor, tensor } from '../../lib/index.js'
 import { operation } from '../../lib/native.js'
+import { backwardFields } from '../../lib/operations/wave-field.js'
 import { generator } from './compare.js'
 
-const backward = operation('waveFieldBackward', [
-  'positions',
-  'amplitudes',
-  'frequencies',
-  'phases',
-  'wavenumber',
-  'softening',
-  'times',
-  'targets',
-  'nodes',
-  'receivers',
-  'samples',
-  'gradField',
-  'gradPositions',
-  'gradAmplitudes',
-  'gradFrequencies',
-  'gradPhases',
-  'gradWavenumber',
-  'gradSoftening',
-  'field',
-] as const)
+const backward = operation('waveFieldBackward', backwardFields)
 
 /** The inputs that have gradients, in the operation's order. */
 export const waveInputs = [
