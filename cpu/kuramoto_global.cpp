@@ -15,6 +15,7 @@ struct GlobalRun {
   const KuramotoGlobalForward<Real>& op;
   GlobalPlan<Real> plan;
   Integer<Real>*phases = nullptr, *stagePhases = nullptr;  // padded
+  Integer<Real>* free = nullptr;                           // padded; null where drifts are whole
   Real *rateSums = nullptr, *noise = nullptr;              // padded; null where not needed
   Circle<double>*sums = nullptr, *plainSums = nullptr;  // of blocks: weighted by precision, and not
   GlobalStage<Real>* stages = nullptr;                  // of systems: the one that runs
@@ -26,6 +27,7 @@ GlobalRun<Real> prepare(const KuramotoGlobalForward<Real>& op, Context& context)
   const int64_t length = run.plan.length;
   run.phases = context.workspace<Integer<Real>>(length);
   run.stagePhases = op.stages > 1 ? context.workspace<Integer<Real>>(length) : nullptr;
+  run.free = run.plan.shift > 0 ? context.workspace<Integer<Real>>(length) : nullptr;
   run.rateSums = op.stages > 1 ? context.workspace<Real>(length) : nullptr;
   run.noise = op.diffusion > 0 ? context.workspace<Real>(length) : nullptr;
   run.sums = context.workspace<Circle<double>>(run.plan.blockCount);
@@ -99,6 +101,9 @@ GlobalArrays<Real> arraysOf(const GlobalRun<Real>& run, const GlobalBlock& block
   const GlobalSystem& system = run.plan.systemOf(block);
   const int64_t place = system.place + block.begin;
   GlobalArrays<Real> arrays = constantArrays(op, run.plan, block, step);
+  if (stage == op.stages - 1) {
+    arrays.free = freeRotation(op, run.plan, block, step, step == 0, run.free);
+  }
   arrays.start = run.phases + place;
   arrays.next = run.phases + place;
   if (run.stagePhases) {

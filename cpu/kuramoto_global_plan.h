@@ -12,7 +12,7 @@
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
-constexpr int64_t kGlobalBlock = 1024;  // at most so many are summed before float64 takes over
+constexpr int64_t kGlobalBlock = 2048;  // at most so many are summed before float64 takes over
 constexpr int64_t kGlobalPadding = 16;
 
 // One system.
@@ -79,7 +79,7 @@ struct OnAllThreads {
   template <class Real, class Body>
   void operator()(const GlobalPlan<Real>& plan, int64_t first, int64_t count,
                   const Body& body) const {
-    constexpr int64_t kStaying = 128, kGrain = 16;
+    constexpr int64_t kStaying = 64, kGrain = 8;
     const int64_t begin = plan.systems[first].firstBlock;
     const int64_t blocks = plan.systems[first + count - 1].endBlock - begin;
     const int64_t threads = context.threads(), each = (blocks + threads - 1) / threads;
@@ -92,7 +92,7 @@ struct OnAllThreads {
 // Whether each system is a task of its own that takes all steps, or all threads share every step.
 template <class Real>
 bool isTaskEach(const GlobalPlan<Real>& plan, Context& context) {
-  return context.threads() == 1 || plan.systemCount >= 4 * context.threads() || plan.blockCount < 6;
+  return context.threads() == 1 || plan.systemCount >= 4 * context.threads() || plan.blockCount < 3;
 }
 
 namespace global {

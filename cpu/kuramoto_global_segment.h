@@ -13,6 +13,7 @@ struct GlobalSegments {
   const GlobalPlan<Real>& plan;
   int64_t steps;              // of a segment, at most
   Integer<Real>* rows;        // (steps, stages): padded phases
+  Integer<Real>* free;        // padded; null where drifts are whole
   Real *rateSums, *noise;     // padded; null where not needed
   GlobalStage<Real>* stages;  // (systems, steps, stages)
   Circle<Real>* pulls;        // the same; null where the run left its own
@@ -28,6 +29,7 @@ GlobalSegments<Real> globalSegments(const KuramotoGlobalBackward<Real>& op,
           plan,
           steps,
           context.workspace<Integer<Real>>((stages > 0 ? stages : 1) * plan.length),
+          plan.shift > 0 ? context.workspace<Integer<Real>>(plan.length) : nullptr,
           op.stages > 1 ? context.workspace<Real>(plan.length) : nullptr,
           op.diffusion > 0 ? context.workspace<Real>(plan.length) : nullptr,
           context.workspace<GlobalStage<Real>>(plan.systemCount * stages),
@@ -79,6 +81,9 @@ HOST_DEVICE void replayStage(const GlobalSegments<Real>& segments, const GlobalB
   arrays.here = phasesOf(segments, block, step, stage);
   const bool isLast = stage == op.stages - 1;
   arrays.next = phasesOf(segments, block, isLast ? step + 1 : step, isLast ? 0 : stage + 1);
+  if (isLast) {
+    arrays.free = freeRotation(op, segments.plan, block, number, step == 0, segments.free);
+  }
   if (segments.rateSums) arrays.rateSum = segments.rateSums + place;
   if (segments.noise) {
     if (stage == 0) drawBlock(op, segments.plan, block, number, segments.noise + place);

@@ -33,7 +33,7 @@ HOST_DEVICE Circle<Vector<Real>> circleLanes(VectorInteger<Real> phases) {
   if constexpr (std::is_same_v<Real, float>) {
     const auto segment = segmentOf<Lanes>(phases);
     return besideMiddle<Lanes>({lookup(kSegmentSine, segment), lookup(kSegmentCosine, segment)},
-                               segmentCircle(segmentAngle<Lanes>(phases)));
+                               segmentCircle(segmentAngle<Lanes>(segment)));
   } else {
     return circleOfPhase<Lanes>(phases);
   }
@@ -50,10 +50,11 @@ class PairSums {
   PairSums() {
     for (auto& sum : sums_) sum = {Vector<Real>(Real(0)), Vector<Real>(Real(0))};
   }
-  // Calls add(sum, index) for every vector of [0, count), a multiple of kLanes.
-  template <class Add>
+  // Calls add(sum, index) for every vector of [begin, count), a multiple of kLanes apart, or for
+  // the first of `each` vectors whose elements go to the same lanes.
+  template <int each = 1, class Add>
   HOST_DEVICE void forEach(int64_t begin, int64_t count, const Add& add) {
-    for (int64_t i = begin; i < count; i += kLanes) {
+    for (int64_t i = begin; i < count; i += each * kLanes) {
       for (int j = 0; j < kVectors; ++j) add(sums_[j], i + j * Vector<Real>::kLanes);
     }
   }
@@ -97,13 +98,15 @@ __attribute__((noinline)) Circle<double> sumCircles(const Integer<Real>* phases,
   PairSums<Real> sums;
   int64_t plain = 0;
   if constexpr (std::is_same_v<Real, float>) {
-    plain = weights ? 0 : count / PairSums<Real>::kLanes * PairSums<Real>::kLanes;
-    sums.forEach(0, plain, [&](Circle<Lanes>& sum, int64_t i) {
-      const auto here = loadPhases<Real>(phases + i);
-      const auto segment = segmentOf<Lanes>(here);
-      sum = addBesideMiddle<Lanes>(sum,
-                                   {lookup(kSegmentSine, segment), lookup(kSegmentCosine, segment)},
-                                   segmentCircle(segmentAngle<Lanes>(here)));
+    constexpr int64_t kTwo = 2 * PairSums<Real>::kLanes;
+    plain = weights ? 0 : count / kTwo * kTwo;
+    sums.template forEach<2>(0, plain, [&](Circle<Lanes>& sum, int64_t i) {
+      const auto first = loadPhases<Real>(phases + i);
+      const auto difference = wrappingDifference(loadPhases<Real>(phases + i + kTwo / 2), first);
+      const auto segment = segmentOf<Lanes>(wrappingSum(first, difference >> 1));
+      sum = addBesideMiddle<Lanes>(
+          sum, {lookup(kSegmentSine, segment), lookup(kSegmentCosine, segment)},
+          segmentCircleOfTwo<Lanes>(segmentAngle<Lanes>(segment), difference));
     });
   }
   sums.forEach(plain, padded(count), [&](Circle<Lanes>& sum, int64_t i) {
@@ -126,8 +129,6 @@ struct GlobalStage {
   Real strength;         // K, times s / Z where that is the same for all
   Real weight, reach;    // turns that a rate moves the step, and the start of the next stage
   Real noiseTurns;       // and that a normal number does; 0 without noise
-  Integer<Real> bias;    // of the drifts
-  int shift;
 };
 
 // The arrays of a block: each begins at its first oscillator.
@@ -136,7 +137,7 @@ struct GlobalArrays {
   const Integer<Real>*start, *here;  // phases before the step, and of this stage
   Integer<Real>* next;               // of the next stage, or after the step
   Real* rateSum;                     // weighted rates up to here; null for one stage
-  const Integer<Real>* drifts;
+  const Integer<Real>* free;         // what the free rotation adds in this step
   const Real *rates, *units, *precision;
   const Real* drive;  // of this step
   const Real* noise;
@@ -168,8 +169,7 @@ __attribute__((noinline)) void plainStep(const GlobalStage<float> stage,
   for (int64_t i = 0; i < count; i += Lanes::kLanes) {
     const auto start = loadPhases<float>(arrays.start + i);
     const auto pull = toInteger(sine(wrappingDifference(later, start)));
-    const auto free =
-        driftStep<Lanes>(loadPhases<float>(arrays.drifts + i), stage.bias, stage.shift);
+    const auto free = loadPhases<float>(arrays.free + i);
     storePhases<float>(arrays.next + i, wrappingSum(wrappingSum(start, free), pull));
     if constexpr (kWinds) {
       wind(arrays, i, start, free, Lanes(0.0f), VectorInteger<float>(pull));
@@ -209,8 +209,7 @@ __attribute__((noinline)) void generalStage(const GlobalStage<Real> stage,
     if (isLast) {
       if (arrays.noise) turns = fma(load(arrays.noise + i), stage.noiseTurns, turns);
       const auto change = phaseStep(turns);
-      const auto free =
-          driftStep<Lanes>(loadPhases<Real>(arrays.drifts + i), stage.bias, stage.shift);
+      const auto free = loadPhases<Real>(arrays.free + i);
       storePhases<Real>(arrays.next + i, wrappingSum(wrappingSum(start, free), change));
       if (arrays.winding) wind(arrays, i, start, free, turns, change);
     } else {
@@ -249,12 +248,30 @@ GlobalStage<Real> globalStage(const Operation& op, const GlobalPlan<Real>& plan,
   numbers.weight = Real(stageWeight(op.stages, stage) * turns);
   numbers.reach = Real(stage + 1 < op.stages ? stageReach(op.stages, stage + 1) * turns : 0.0);
   numbers.noiseTurns = Real(squareRoot(2 * op.diffusion * system.timeStep) * kTurnsPerRadian);
-  numbers.bias = driftBias<Real>(op.firstStep + step, plan.shift);
-  numbers.shift = plan.shift;
   const Real most = absolute(numbers.weight * numbers.strength) * numbers.field.amplitude;
   numbers.isPlain = op.stages == 1 && !op.precision && !op.frustration && !plan.units &&
                     op.diffusion == 0 && op.driveKind != kStepDrive && less(most, Real(0.49));
   return numbers;
+}
+
+// What the free rotation of a block adds in step `step`: from the step before where that is not a
+// `first` one and the same. `kept` lies as the phases do; null where drifts are whole.
+template <class Real, class Operation>
+const Integer<Real>* freeRotation(const Operation& op, const GlobalPlan<Real>& plan,
+                                  const GlobalBlock& block, int64_t step, bool isFirst,
+                                  Integer<Real>* kept) {
+  const GlobalSystem& system = plan.systemOf(block);
+  const Integer<Real>* const drifts = plan.drifts + system.ratePlace + block.begin;
+  if (!kept) return drifts;
+  Integer<Real>* const free = kept + system.place + block.begin;
+  const int64_t n = op.firstStep + step, count = padded(block.end - block.begin);
+  if (!isFirst && n % kDriftSteps != 0) return free;
+  const auto bias = driftBias<Real>(n, plan.shift);
+  for (int64_t i = 0; i < count; i += Vector<Real>::kLanes) {
+    storePhases<Real>(free + i,
+                      driftStep<Vector<Real>>(loadPhases<Real>(drifts + i), bias, plan.shift));
+  }
+  return free;
 }
 
 // The arrays of a block that do not change, and the drive of a step.
@@ -262,10 +279,9 @@ template <class Real, class Operation>
 GlobalArrays<Real> constantArrays(const Operation& op, const GlobalPlan<Real>& plan,
                                   const GlobalBlock& block, int64_t step) {
   const GlobalSystem& system = plan.systemOf(block);
-  const int64_t rates = system.ratePlace + block.begin, node = system.nodePlace + block.begin;
+  const int64_t node = system.nodePlace + block.begin;
   GlobalArrays<Real> arrays = {};
-  arrays.drifts = plan.drifts + rates;
-  if (plan.rates) arrays.rates = plan.rates + rates;
+  if (plan.rates) arrays.rates = plan.rates + system.ratePlace + block.begin;
   if (plan.units) arrays.units = plan.units + node;
   if (plan.precision) arrays.precision = plan.precision + node;
   if (op.driveKind == kStepDrive) {

@@ -257,6 +257,17 @@ HOST_DEVICE Vector<Real> toReal(VectorInteger<Real> n) {
   return __builtin_convertvector(n.v, typename Vector<Real>::Native);
 }
 
+template <int count>
+HOST_DEVICE VectorInteger<float> rotateLeft(VectorInteger<float> n) {
+#if defined(__AVX512F__)
+  return (Vector<float>::NativeInteger)_mm512_rol_epi32((__m512i)n.v, count);
+#else
+  typedef uint32_t Words __attribute__((vector_size(kVectorBytes)));
+  const Words words = (Words)n.v;
+  return (Vector<float>::NativeInteger)((words << count) | (words >> (32 - count)));
+#endif
+}
+
 // GCC's vectors of integers wrap around.
 template <class Real>
 HOST_DEVICE VectorInteger<Real> wrappingSum(VectorInteger<Real> a, VectorInteger<Real> b) {

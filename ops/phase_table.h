@@ -11,40 +11,41 @@ namespace entrain::inline ENTRAIN_ISA {
 
 constexpr int kPhaseSegments = 32;
 
-// The middles, moved by the mean of what `segmentAngle` cuts off.
+// At the middles of the segments.
 alignas(64) inline constexpr float kSegmentSine[kPhaseSegments] = {
-    0x1.917a6ep-4f,  0x1.294064p-2f,  0x1.e2b5d4p-2f,  0x1.44cf32p-1f,  0x1.8bc806p-1f,
+    0x1.917a6cp-4f,  0x1.294062p-2f,  0x1.e2b5d4p-2f,  0x1.44cf32p-1f,  0x1.8bc806p-1f,
     0x1.c38b3p-1f,   0x1.e9f416p-1f,  0x1.fd88dap-1f,  0x1.fd88dap-1f,  0x1.e9f416p-1f,
-    0x1.c38b2ep-1f,  0x1.8bc806p-1f,  0x1.44cf32p-1f,  0x1.e2b5d2p-2f,  0x1.294062p-2f,
-    0x1.917a68p-4f,  -0x1.917a6ep-4f, -0x1.294064p-2f, -0x1.e2b5d4p-2f, -0x1.44cf32p-1f,
+    0x1.c38b3p-1f,   0x1.8bc806p-1f,  0x1.44cf32p-1f,  0x1.e2b5d4p-2f,  0x1.294062p-2f,
+    0x1.917a6cp-4f,  -0x1.917a6cp-4f, -0x1.294062p-2f, -0x1.e2b5d4p-2f, -0x1.44cf32p-1f,
     -0x1.8bc806p-1f, -0x1.c38b3p-1f,  -0x1.e9f416p-1f, -0x1.fd88dap-1f, -0x1.fd88dap-1f,
-    -0x1.e9f416p-1f, -0x1.c38b2ep-1f, -0x1.8bc806p-1f, -0x1.44cf32p-1f, -0x1.e2b5d2p-2f,
-    -0x1.294062p-2f, -0x1.917a68p-4f};
+    -0x1.e9f416p-1f, -0x1.c38b3p-1f,  -0x1.8bc806p-1f, -0x1.44cf32p-1f, -0x1.e2b5d4p-2f,
+    -0x1.294062p-2f, -0x1.917a6cp-4f};
 alignas(64) inline constexpr float kSegmentCosine[kPhaseSegments] = {
-    0x1.fd88dap-1f,  0x1.e9f416p-1f,  0x1.c38b2ep-1f,  0x1.8bc806p-1f,  0x1.44cf32p-1f,
-    0x1.e2b5d2p-2f,  0x1.294062p-2f,  0x1.917a68p-4f,  -0x1.917a6ep-4f, -0x1.294064p-2f,
+    0x1.fd88dap-1f,  0x1.e9f416p-1f,  0x1.c38b3p-1f,   0x1.8bc806p-1f,  0x1.44cf32p-1f,
+    0x1.e2b5d4p-2f,  0x1.294062p-2f,  0x1.917a6cp-4f,  -0x1.917a6cp-4f, -0x1.294062p-2f,
     -0x1.e2b5d4p-2f, -0x1.44cf32p-1f, -0x1.8bc806p-1f, -0x1.c38b3p-1f,  -0x1.e9f416p-1f,
-    -0x1.fd88dap-1f, -0x1.fd88dap-1f, -0x1.e9f416p-1f, -0x1.c38b2ep-1f, -0x1.8bc806p-1f,
-    -0x1.44cf32p-1f, -0x1.e2b5d2p-2f, -0x1.294062p-2f, -0x1.917a68p-4f, 0x1.917a6ep-4f,
-    0x1.294064p-2f,  0x1.e2b5d4p-2f,  0x1.44cf32p-1f,  0x1.8bc806p-1f,  0x1.c38b3p-1f,
+    -0x1.fd88dap-1f, -0x1.fd88dap-1f, -0x1.e9f416p-1f, -0x1.c38b3p-1f,  -0x1.8bc806p-1f,
+    -0x1.44cf32p-1f, -0x1.e2b5d4p-2f, -0x1.294062p-2f, -0x1.917a6cp-4f, 0x1.917a6cp-4f,
+    0x1.294062p-2f,  0x1.e2b5d4p-2f,  0x1.44cf32p-1f,  0x1.8bc806p-1f,  0x1.c38b3p-1f,
     0x1.e9f416p-1f,  0x1.fd88dap-1f};
 
-// A phase's segment, modulo 32: its upper 5 bits.
+// The lowest 5 bits name the segment of a phase, the others say where in it.
 template <class Real>
 HOST_DEVICE Integer<Real> segmentOf(Integer<Real> phase) {
-  return phase >> 27;
+  return rotateLeft<5>(phase);
 }
-// Where in its segment, in [-1/2, 1/2): 23 bits as the mantissa of a number from 1 to 2.
+// The angle from the middle of the segment in units of 2^-32 segments; the number of the segment,
+// in the last places, is less than the rounding.
 template <class Real>
-HOST_DEVICE Real segmentAngle(Integer<Real> phase) {
-  return fromBits(((phase >> 4) & 0x7fffff) | 0x3f800000) - Real(1.5f);
+HOST_DEVICE Real segmentAngle(Integer<Real> segment) {
+  return toReal(segment ^ int32_t(0x80000000));
 }
-// cos y and sin y of y segments.
+// cos y and sin y of an angle in such units.
 template <class Real>
 HOST_DEVICE Circle<Real> segmentCircle(Real y) {
   const Real z = y * y;
-  return {y * polynomial(z, 0x1.921fb2p-3f, -0x1.4a9304p-10f),
-          polynomial(z, 0x1.ffffefp-1f, -0x1.3b92e2p-6f)};
+  return {y * polynomial(z, 0x1.921fb2p-35f, -0x1.4a9304p-106f),
+          polynomial(z, 0x1.ffffefp-1f, -0x1.3b92e2p-70f)};
 }
 
 // The circle of a phase from that of its segment's middle.
@@ -59,6 +60,17 @@ HOST_DEVICE Circle<Real> addBesideMiddle(Circle<Real> sum, Circle<Real> middle, 
   sum.sine = fma(middle.cosine, by.sine, fma(middle.sine, by.cosine, sum.sine));
   sum.cosine = fma(middle.sine, -by.sine, fma(middle.cosine, by.cosine, sum.cosine));
   return sum;
+}
+
+// Two phases at once: e^ia + e^ib = 2 cos((a - b) / 2) e^i(a + b)/2, and the half of a difference
+// lies within a quarter turn. One segment and one more polynomial instead of two segments.
+template <class Real>
+HOST_DEVICE Circle<Real> segmentCircleOfTwo(Real y, Integer<Real> difference) {
+  const Real x = toReal(difference) * Real(0x1p-31f);  // quarter turns of the half
+  const Real width = polynomial(x * x, 0x1.fffffep+0f, -0x1.3bd3a6p+1f, 0x1.03bd06p-1f,
+                                -0x1.54f61ap-5f, 0x1.c1f066p-10f);
+  const Circle<Real> circle = segmentCircle(y);
+  return {width * circle.sine, width * circle.cosine};
 }
 
 }  // namespace entrain::inline ENTRAIN_ISA

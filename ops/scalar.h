@@ -127,6 +127,12 @@ HOST_DEVICE double toReal(int64_t n) {
   return double(n);
 }
 
+// The bits moved up by `count` places, those that leave coming in below.
+template <int count>
+HOST_DEVICE int32_t rotateLeft(int32_t n) {
+  return int32_t((uint32_t(n) << count) | (uint32_t(n) >> (32 - count)));
+}
+
 // Integers modulo 2^32 or 2^64: what overflows wraps around.
 HOST_DEVICE int32_t wrappingSum(int32_t a, int32_t b) {
   return int32_t(uint32_t(a) + uint32_t(b));
