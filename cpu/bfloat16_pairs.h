@@ -22,23 +22,22 @@ using Bfloat16Pair = uint32_t;
 using Bfloat16Pairs = VectorInteger<float>;
 
 #if defined(__AVX512F__)
+// In assembly: builtins would want their callers compiled for the extension as a whole.
+
 // sums[lane] += left.first right[lane].first + left.second right[lane].second
 HOST_DEVICE void addPairProducts(Vector<float>& sums, const Bfloat16Pair& left,
                                  Bfloat16Pairs right) {
-  // In assembly: a builtin would want its callers compiled for the extension as a whole.
   asm("vdpbf16ps %1%{1to16%}, %2, %0" : "+v"(sums.v) : "m"(left), "v"(right.v));
 }
-#endif
 
-// Pairs of two vectors, rounded to nearest even; not for NaN.
+// Pairs of two vectors, rounded to nearest even.
 HOST_DEVICE Bfloat16Pairs pairsOf(Vector<float> first, Vector<float> second) {
-  typedef uint32_t Words __attribute__((vector_size(kVectorBytes)));
-  const auto rounded = [](Vector<float> x) __attribute__((always_inline)) {
-    const Words bits = (Words)x.v;
-    return bits + 0x7fffu + ((bits >> 16) & 1u);
-  };
-  const Words pairs = (rounded(first) >> 16) | (rounded(second) & 0xffff0000u);
-  return (Vector<float>::NativeInteger)pairs;
+  __m256i below, above;
+  asm("vcvtneps2bf16 %1, %0" : "=v"(below) : "v"(first.v));
+  asm("vcvtneps2bf16 %1, %0" : "=v"(above) : "v"(second.v));
+  return (Vector<float>::NativeInteger)_mm512_or_si512(
+      _mm512_cvtepu16_epi32(below), _mm512_slli_epi32(_mm512_cvtepu16_epi32(above), 16));
 }
+#endif
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu

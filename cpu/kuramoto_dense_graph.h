@@ -1,11 +1,12 @@
 // A dense graph as the steps of cpu/kuramoto_stepper.h and cpu/kuramoto_adjoint.h see it. Few
 // columns read A in place (cpu/kuramoto_thin.h), many columns in packed panels
-// (cpu/kuramoto_panels.h). Panels are kept where many products are to come; the bits are the same,
+// (cpu/kuramoto_panels.h, of bfloat16 in cpu/kuramoto_pair_panels.h where the processor multiplies
+// it). Panels are kept where many products are to come; the bits are the same,
 // so that a run in chunks is the run.
 #pragma once
 
 #include "cpu/kuramoto_layout.h"
-#include "cpu/kuramoto_panels.h"
+#include "cpu/kuramoto_pair_panels.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
@@ -24,7 +25,8 @@ class DenseGraph {
       : a_(adjacency), n_(n), batch_(batch) {
     packs_ = 2 * batch > kThinColumns<Real>;
     if (packs_) {
-      rows_ = 32;
+      rows_ = kPanelBlock;
+      pairs_ = kMultipliesPairs && multipliesBfloat16();
       const bool fits = n * n * int64_t(sizeof(Real)) <= kMostPackedBytes;
       if (products + backProducts < kLeastProducts || !fits) return;
       if (products > 0) panels_ = pack(false, context);
@@ -42,7 +44,7 @@ class DenseGraph {
 
   int64_t blockRows() const { return rows_; }
   int64_t sourceLength() const {
-    return packs_ ? columnPanels() * n_ * kLanes : 2 * batch_ * stride_;
+    return packs_ ? columnPanels() * sourceStride() : 2 * batch_ * stride_;
   }
   int64_t scratchLength() const { return packs_ ? kPanelRows * (kLanes + n_) : 0; }
   void clear(Real* sources) const { memset(sources, 0, size_t(sourceLength()) * sizeof(Real)); }
@@ -50,8 +52,7 @@ class DenseGraph {
   void spread(Planes<Real> planes, int64_t begin, int64_t end, Real* sources) const {
     if (packs_) {
       for (int64_t panel = 0; panel < columnPanels(); ++panel) {
-        rowsOfPlanes(planes, panel * kLanes, panelColumns(panel), end - begin,
-                     sources + (panel * n_ + begin) * kLanes, kLanes);
+        spreadPanel(planes, panel, begin, end, sources + panel * sourceStride());
       }
       return;
     }
@@ -114,9 +115,34 @@ class DenseGraph {
   }
 
  private:
-  static int64_t roundUp(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
-  int64_t lanesAt(int64_t j) const { return n_ - j < kLanes ? n_ - j : kLanes; }
-  int64_t columnPanels() const { return (2 * batch_ + kLanes - 1) / kLanes; }
+  static constexpr bool kHalf = std::is_same_v<Real, float> && std::is_same_v<Storage, bfloat16>;
+
+#if defined(__AVX512F__)
+  static constexpr bool kMultipliesPairs = kHalf;
+#else
+  static constexpr bool kMultipliesPairs = false;
+#endif
+  static constexpr int64_t kPanelBlock = 32;  // rows of a block where panels are packed
+
+  template <class Word>
+  static auto* words(Word* memory) {
+    using Pair = std::conditional_t<std::is_const_v<Word>, const Bfloat16Pair, Bfloat16Pair>;
+    return reinterpret_cast<Pair*>(memory);
+  }
+  // Of a panel of sources, in Reals.
+  int64_t sourceStride() const {
+    return (n_ + n_ % 2) * kLanes;
+  }
+
+  static int64_t roundUp(int64_t count) {
+    return (count + kLanes - 1) / kLanes * kLanes;
+  }
+  int64_t lanesAt(int64_t j) const {
+    return n_ - j < kLanes ? n_ - j : kLanes;
+  }
+  int64_t columnPanels() const {
+    return (2 * batch_ + kLanes - 1) / kLanes;
+  }
   int64_t panelColumns(int64_t panel) const {
     const int64_t left = 2 * batch_ - panel * kLanes;
     return left < kLanes ? left : kLanes;
@@ -125,11 +151,42 @@ class DenseGraph {
     return absolute(loadFirst<Real>(a_ + i * n_ + j, lanesAt(j)));
   }
 
+  // Rows [begin, end) of a panel of sources; those of pairs take half of its memory. `begin` is a
+  // multiple of the rows of a block.
+  void spreadPanel(Planes<Real> planes, int64_t panel, int64_t begin, int64_t end,
+                   Real* sources) const {
+    const int64_t count = end - begin, first = panel * kLanes, columns = panelColumns(panel);
+    if constexpr (kMultipliesPairs) {
+      if (pairs_) {
+        alignas(64) Real rows[kPanelBlock * kLanes];
+        rowsOfPlanes(planes, first, columns, count, rows, kLanes);
+        return pairsOfRows(rows, count, words(sources) + begin / 2 * kLanes);
+      }
+    }
+    rowsOfPlanes(planes, first, columns, count, sources + begin * kLanes, kLanes);
+  }
+
+  // The length of a packed panel in Reals.
+  int64_t panelLength() const {
+    return (pairs_ ? (n_ + 1) / 2 : n_) * kPanelRows;
+  }
+  void packOne(int64_t panel, bool transposed, Real* packed) const {
+    if constexpr (kMultipliesPairs) {
+      if (pairs_) return packPairPanel(a_, n_, panel, transposed, words(packed));
+    }
+    packPanel(a_, n_, panel, transposed, packed);
+  }
+  void multiplyOne(const Real* packed, const Real* sources, Real* output) const {
+    if constexpr (kMultipliesPairs) {
+      if (pairs_) return multiplyPairPanel(words(packed), words(sources), n_, output);
+    }
+    multiplyPanel(packed, sources, n_, output);
+  }
+
   const Real* pack(bool transposed, Context& context) const {
-    const int64_t length = n_ * kPanelRows;
-    Real* const panels = context.workspace<Real>(panelCount(n_) * length);
+    Real* const panels = context.workspace<Real>(panelCount(n_) * panelLength());
     context.forEach(panelCount(n_), [&](int64_t panel) {
-      packPanel(a_, n_, panel, transposed, panels + panel * length);
+      packOne(panel, transposed, panels + panel * panelLength());
     });
     return panels;
   }
@@ -141,14 +198,14 @@ class DenseGraph {
       return;
     }
     for (int64_t i = begin; i < end; i += kPanelRows) {
-      const Real* panel = panels + i / kPanelRows * n_ * kPanelRows;
+      const Real* panel = panels + i / kPanelRows * panelLength();
       if (!panels) {
-        packPanel(a_, n_, i / kPanelRows, transposed, scratch + kPanelRows * kLanes);
+        packOne(i / kPanelRows, transposed, scratch + kPanelRows * kLanes);
         panel = scratch + kPanelRows * kLanes;
       }
       const Planes<Real> rows = {planes.data + (i - begin), planes.batch, planes.stride};
       for (int64_t p = 0; p < columnPanels(); ++p) {
-        multiplyPanel(panel, sources + p * n_ * kLanes, n_, scratch);
+        multiplyOne(panel, sources + p * sourceStride(), scratch);
         planesOfRows(scratch, kLanes, p * kLanes, panelColumns(p), kPanelRows, rows);
       }
     }
@@ -186,7 +243,7 @@ class DenseGraph {
 
   const Storage* a_;
   int64_t n_, batch_, rows_ = 0, stride_ = 0;
-  bool packs_ = false;
+  bool packs_ = false, pairs_ = false;
   const Real *panels_ = nullptr, *backPanels_ = nullptr;
 };
 
