@@ -52,7 +52,10 @@ export interface KuramotoBankOptions {
      */
     adjacency?: boolean
   }
-  /** Storage type of a learned adjacency in runs: `bfloat16` halves what a step reads. Default: dtype. */
+  /**
+   * Storage type of a learned adjacency in runs: `bfloat16` halves what a step reads, and circles are
+   * rounded to it where the hardware multiplies bfloat16. Default: dtype.
+   */
   adjacencyDtype?: BankDtype | 'bfloat16'
 }
 
