@@ -86,6 +86,13 @@ onEveryDevice('KuramotoBank', (device) => {
   const small = { oscillators: 24, coupling: 1.5, device, seed: 3 } as const
   const normal = { distribution: 'normal', centre: 1, width: 0.5 } as const
 
+  test('frequencies that are not given are standard normal, drawn with the seed', async () => {
+    using bank = new KuramotoBank(small)
+    using drawn = new KuramotoBank({ ...small, naturalFrequencies: { distribution: 'normal' } })
+    const [own, expected] = [bank.system().naturalFrequencies, drawn.system().naturalFrequencies]
+    assertSameBits(await own.data(), await expected.data(), 'frequencies')
+  })
+
   test('simulates on every topology, and chunks give the bits of one run', async () => {
     for (const topology of [
       undefined,

@@ -15,8 +15,11 @@ import type { Numbers, WatchOptions } from './simulation.js'
 export interface KuramotoBankOptions {
   /** N. */
   oscillators: number
-  /** ω, rad per unit of time: a number for all, (N) or (batch, N), or a distribution to draw from. */
-  naturalFrequencies: BankNumbers | FrequencyDistribution
+  /**
+   * ω, rad per unit of time: a number for all, (N) or (batch, N), or a distribution to draw from with
+   * `seed`. Default: the standard normal distribution.
+   */
+  naturalFrequencies?: BankNumbers | FrequencyDistribution
   /** K: one number, or one for each batch. */
   coupling: BankNumbers
   /** Who pulls whom: a topology, drawn with `seed`, or a graph. Default: all to all. */

@@ -115,7 +115,7 @@ export class KuramotoBank implements Disposable {
     const { learnable = {} } = options
     const naturalFrequencies = this.#tensors.add(
       'naturalFrequencies',
-      frequenciesOf(options.naturalFrequencies, {
+      frequenciesOf(options.naturalFrequencies ?? { distribution: 'normal' }, {
         count: oscillators,
         seed,
         block: kBlocks.frequencies,
