@@ -28,6 +28,13 @@ HOST_DEVICE void addPairProducts(Vector<float>& sums, const Bfloat16Pair& left,
   // In assembly: a builtin would want its callers compiled for the extension as a whole.
   asm("vdpbf16ps %1%{1to16%}, %2, %0" : "+v"(sums.v) : "m"(left), "v"(right.v));
 }
+
+// Two vectors one after the other, rounded to nearest even; subnormal numbers become 0.
+HOST_DEVICE void storeNarrowed(bfloat16* to, Vector<float> first, Vector<float> second) {
+  Bfloat16Pairs narrowed;
+  asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(narrowed.v) : "v"(first.v), "v"(second.v));
+  memcpy(to, &narrowed.v, sizeof narrowed.v);
+}
 #endif
 
 // Pairs of two vectors, rounded to nearest even; not for NaN.

@@ -35,7 +35,12 @@ void multiply(const MatrixProductOf<Storage, Output>& op, Context& context) {
   } else if (op.rows <= kThin || op.columns <= kThin) {
     multiplyThin(op, context);
   } else {
-    multiplyTiles(op, context);
+#if defined(__AVX512BW__)
+    if constexpr (std::is_same_v<Storage, bfloat16>) {
+      if (multipliesBfloat16()) return multiplyTiles<Bfloat16Pair>(op, context);
+    }
+#endif
+    multiplyTiles<Compute<Storage>>(op, context);
   }
 }
 
