@@ -42,13 +42,6 @@ HOST_DEVICE Bfloat16Pairs loadPairs(const bfloat16* from, int64_t count) {
   return (Vector<float>::NativeInteger)_mm512_maskz_loadu_epi16(mask, from);
 }
 
-// The first `count` of 16 numbers below the lower halves of the lanes; none where count is
-// negative.
-HOST_DEVICE __m512i loadHalves(const bfloat16* from, int64_t count) {
-  const __mmask16 mask = count >= 16 ? 0xffff : count > 0 ? (1u << count) - 1 : 0;
-  return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from));
-}
-
 // packed[i][kPanelStride] = rows of a matrix of which k is the fast index.
 inline void packRows(const Stored<bfloat16>& from, int64_t first, int count, int64_t k,
                      int64_t inner, Bfloat16Pair* packed) {
@@ -60,22 +53,47 @@ inline void packRows(const Stored<bfloat16>& from, int64_t first, int count, int
   }
 }
 
+// Row of `width` numbers; what follows in the vector is undefined.
+template <int width>
+HOST_DEVICE Bfloat16Pairs loadRow(const bfloat16* row) {
+  if constexpr (width == 32) return loadPairs(row, 32);
+  const __m256i numbers = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row));
+  return (Vector<float>::NativeInteger)_mm512_castsi256_si512(numbers);
+}
+
+// packed[lane] = {first[lane], second[lane]} for `width` lanes: two rows side by side.
+template <int width>
+HOST_DEVICE void interleave(Bfloat16Pairs first, Bfloat16Pairs second, Bfloat16Pair* packed) {
+  // Lane 32 + i of the permutation is number i of the second row.
+  const __m512i counts = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const __m512i lower = _mm512_or_si512(_mm512_set1_epi32(32 << 16),
+                                        _mm512_mullo_epi32(counts, _mm512_set1_epi32(0x10001)));
+  unroll<width / 16>([&](auto part) __attribute__((always_inline)) {
+    const __m512i chosen = _mm512_add_epi16(lower, _mm512_set1_epi16(16 * part.value));
+    const __m512i pairs = _mm512_permutex2var_epi16((__m512i)first.v, chosen, (__m512i)second.v);
+    _mm512_storeu_si512(packed + 16 * part.value, pairs);
+  });
+}
+
 // packed[k / 2][width] = `width` neighbours of a matrix of which k is the slow index; what lies
 // beyond the end of a row is whatever follows in memory, and zero at the end of the matrix.
 template <int width>
 void packColumns(const Stored<bfloat16>& from, int64_t first, int64_t k, int64_t inner,
                  Bfloat16Pair* packed) {
+  constexpr int64_t kRowsAhead = 48;
   const int64_t end = from.count * from.length;
-  for (int64_t i = 0; i < inner; i += 2, packed += width) {
-    const int64_t start = (k + i) * from.length + first;
-    const bool pair = i + 1 < inner;
-    unroll<width / 16>([&](auto part) __attribute__((always_inline)) {
-      const int64_t upper = start + part.value * 16, lower = upper + from.length;
-      const __m512i halves = loadHalves(from.data + upper, end - upper);
-      const __m512i others = loadHalves(from.data + lower, pair ? end - lower : 0);
-      const __m512i pairs = _mm512_or_si512(halves, _mm512_slli_epi32(others, 16));
-      _mm512_storeu_si512(packed + part.value * 16, pairs);
-    });
+  const bfloat16* row = from.data + k * from.length + first;
+  for (int64_t i = 0; i < inner; i += 2, row += 2 * from.length, packed += width) {
+    const bfloat16* const next = row + from.length;
+    const int64_t left = end - (next - from.data);
+    __builtin_prefetch(row + kRowsAhead * from.length, 0, 2);
+    __builtin_prefetch(next + kRowsAhead * from.length, 0, 2);
+    if (i + 1 < inner && left >= width) [[likely]] {
+      interleave<width>(loadRow<width>(row), loadRow<width>(next), packed);
+    } else {
+      const int64_t second = i + 1 < inner && left > 0 ? left : 0;
+      interleave<width>(loadPairs(row, left + from.length), loadPairs(next, second), packed);
+    }
   }
 }
 

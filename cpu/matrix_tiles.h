@@ -40,7 +40,10 @@ template <class Element>
 Plan planOf(int64_t rows, int64_t columns, int64_t inner, int64_t threads, bool transposeRight) {
   Plan plan;
   plan.innerBlocks = quotientUp(inner, kInnerBlock<Element>);
-  plan.innerBlock = plan.innerBlocks ? quotientUp(inner, plan.innerBlocks) : 0;
+  // Whole cache lines, so that no load of a row is split between two.
+  constexpr int64_t kLine = 64 / int64_t(sizeof(Element));
+  plan.innerBlock = quotientUp(quotientUp(inner, plan.innerBlocks), kLine) * kLine;
+  plan.innerBlocks = quotientUp(inner, plan.innerBlock);
   constexpr int64_t kWidth = kTileColumns<Element>;
   constexpr int64_t kMaximumColumns = 1536 / int64_t(sizeof(Element)) / kWidth * kWidth;
   double lowest = 0;
@@ -111,58 +114,64 @@ class TileWorker {
   }
 
  private:
-  static constexpr int64_t kLeftSize =
-      kTileRows * kPanelStride<Element> > kRowSlots* kInnerBlock<Element>
-          ? kTileRows* kPanelStride<Element>
-          : kRowSlots* kInnerBlock<Element>;
+  // Not a multiple of a page: the lines of panels packed together fall into different sets of L1.
+  static constexpr int64_t kPanelSize =
+      16 + (kTileRows * kPanelStride<Element> > kRowSlots * kInnerBlock<Element>
+                ? kTileRows * kPanelStride<Element>
+                : kRowSlots * kInnerBlock<Element>);
+  // Where the inner index is slow in memory a row holds parts of many panels. They are packed
+  // together, a few rows at a time: rows a power of two apart do not stay in caches for the next.
+  static constexpr int64_t kPanelsPacked = 8, kRowsPacked = 8;
+  static constexpr int64_t kLeftSize = (kInPlace ? 1 : kPanelsPacked) * kPanelSize;
   static constexpr int64_t kSpacing = 128;  // keeps workers off each other's cache lines
 
   static int64_t end(int64_t wanted, int64_t most) { return wanted < most ? wanted : most; }
 
   // Rows are cut into panels of nearly equal height: those of 13 run as fast as those of 14.
+  int64_t rowOf(int64_t panel) const { return rowBegin_ + panel * (rowEnd_ - rowBegin_) / panels_; }
+
   template <class Target>
   void multiplyBlock(int64_t k, bool packed) {
     const int64_t nextBlock = k + plan_.innerBlock * kDepth;
     const int64_t inner = end(nextBlock, op_.inner) - k;
-    const int64_t rows = rowEnd_ - rowBegin_, panels = quotientUp(rows, kTileRows);
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      const int64_t row = rowBegin_ + panel * rows / panels;
-      const int count = int(rowBegin_ + (panel + 1) * rows / panels - row);
-      const int64_t nextRow = panel + 1 < panels ? row + count : rowBegin_;
-      const int64_t nextK = panel + 1 < panels ? k : nextBlock;
-      multiplyPanel<Target>(row, count, k, inner, packed, nextRow, nextK);
+    panels_ = quotientUp(rowEnd_ - rowBegin_, kTileRows);
+    if (!packed) packRight(k, inner);
+    for (int64_t panel = 0; panel < panels_; ++panel) {
+      multiplyPanel<Target>(panel, k, inner, packed);
       packed = true;
     }
   }
 
   template <class Target>
-  void multiplyPanel(int64_t row, int count, int64_t k, int64_t inner, bool packed, int64_t nextRow,
-                     int64_t nextK) {
+  void multiplyPanel(int64_t panel, int64_t k, int64_t inner, bool packed) {
     const LeftLayout layout = op_.transposeLeft ? LeftLayout::columnWise : LeftLayout::rowWise;
+    const int64_t row = rowOf(panel);
+    const int count = int(rowOf(panel + 1) - row);
     const bool inPlace = canReadLeftInPlace(row, k + inner);
-    if (!inPlace) packLeft(row, count, k, inner);
+    if (!inPlace) packLeft(panel, k, inner);
     for (int64_t column = columnBegin_; column < columnEnd_; column += kWidth) {
-      Element* right = right_ + (column - columnBegin_) * plan_.innerBlock;
       TileProduct<Element, Target> tile;
       tile.inner = quotientUp(inner, kDepth);
-      tile.left = left_;
+      tile.left = leftPanel(panel);
       tile.leftStride = op_.rows;
       tile.leftCopy = left_;
-      tile.right = right;
+      tile.right = rightPanel(column);
       tile.rightStride = kWidth;
-      tile.rightCopy = right;
+      tile.rightCopy = rightPanel(column);
       aim(row, column, k, tile);
-      bool copying = false;
-      if (!packed) copying = packRight(column, k, inner, tile);
-      prefetchLeft(nextRow, nextK, (column - columnBegin_) / kWidth, tile);
+      prefetchLeft(panel + 1, k, (column - columnBegin_) / kWidth, tile);
       if constexpr (kInPlace) {
-        if (inPlace && column == columnBegin_) {
-          tile.left = op_.left.data + k * op_.rows + row;
-          tileKernel<Element, Target>(count, LeftLayout::inPlace, copying)(tile);
-          continue;
+        const bool copying = !packed && copiesRight() && tile.columns == kWidth;
+        if (copying) {
+          tile.right = op_.right.data + k * op_.columns + column;
+          tile.rightStride = op_.columns;
         }
+        const bool first = inPlace && column == columnBegin_;
+        if (first) tile.left = op_.left.data + k * op_.rows + row;
+        tileKernel<Element, Target>(count, first ? LeftLayout::inPlace : layout, copying)(tile);
+      } else {
+        tileKernel<Element, Target>(count, layout, false)(tile);
       }
-      tileKernel<Element, Target>(count, layout, copying)(tile);
     }
   }
 
@@ -187,26 +196,27 @@ class TileWorker {
     }
   }
 
-  // Lets the kernel of the part-th column panel prefetch its share of a left panel: two rows of it,
-  // or, of a transposed one, every kPeriod-th.
+  // Lets the kernel of the part-th column panel prefetch its share of the next left panel: two rows
+  // of it, or, of a transposed one, every kPrefetchPeriod-th.
   template <class Target>
-  void prefetchLeft(int64_t row, int64_t k, int64_t part,
+  void prefetchLeft(int64_t panel, int64_t k, int64_t part,
                     TileProduct<Element, Target>& tile) const {
-    constexpr int64_t kPeriod = kPrefetchPeriod * kDepth;
     const auto bytes = [](int64_t count) { return count * int64_t(sizeof(Storage)); };
     tile.ahead = reinterpret_cast<const char*>(left_);
     tile.aheadPair = tile.aheadStep = 0;
+    if (panel == panels_) k += plan_.innerBlock * kDepth;
     if (k >= op_.inner) return;
+    const int64_t row = rowOf(panel < panels_ ? panel : 0);
     if (op_.transposeLeft) {
-      if (part >= kPeriod || k + part >= op_.inner) return;
+      if (!kInPlace || part >= kPrefetchPeriod) return;
       tile.ahead = reinterpret_cast<const char*>(op_.left.data + (k + part) * op_.rows + row);
       tile.aheadPair = bytes(kTileRows - 1);
-      tile.aheadStep = bytes(kPeriod * op_.rows);
+      tile.aheadStep = bytes(kPrefetchPeriod * op_.rows);
     } else {
       if (2 * part >= kTileRows || row + 2 * part + 1 >= op_.rows) return;
       tile.ahead = reinterpret_cast<const char*>(op_.left.data + (row + 2 * part) * op_.inner + k);
       tile.aheadPair = bytes(op_.inner);
-      tile.aheadStep = bytes(kPeriod);
+      tile.aheadStep = bytes(kPrefetchPeriod * kDepth);
     }
   }
 
@@ -216,33 +226,51 @@ class TileWorker {
            (end - 1) * op_.rows + row + kRowSlots <= op_.inner * op_.rows;
   }
 
-  void packLeft(int64_t row, int count, int64_t k, int64_t inner) {
-    if (op_.transposeLeft) {
-      packColumns<kRowSlots>(Stored<Storage>{op_.left.data, op_.inner, op_.rows}, row, k, inner,
-                             left_);
-    } else {
-      packRows(Stored<Storage>{op_.left.data, op_.rows, op_.inner}, row, count, k, inner, left_);
+  Element* leftPanel(int64_t panel) const {
+    const bool together = op_.transposeLeft && !kInPlace;
+    return left_ + (together ? panel % kPanelsPacked * kPanelSize : 0);
+  }
+  Element* rightPanel(int64_t column) const {
+    return right_ + (column - columnBegin_) * plan_.innerBlock;
+  }
+
+  void packLeft(int64_t panel, int64_t k, int64_t inner) {
+    if (!op_.transposeLeft) {
+      const int64_t row = rowOf(panel);
+      packRows(Stored<Storage>{op_.left.data, op_.rows, op_.inner}, row,
+               int(rowOf(panel + 1) - row), k, inner, left_);
+      return;
+    }
+    if (!kInPlace && panel % kPanelsPacked > 0) return;
+    const int64_t last = kInPlace ? panel + 1 : end(panel + kPanelsPacked, panels_);
+    const Stored<Storage> from{op_.left.data, op_.inner, op_.rows};
+    for (int64_t at = 0; at < inner; at += kRowsPacked) {
+      for (int64_t p = panel; p < last; ++p) {
+        packColumns<kRowSlots>(from, rowOf(p), k + at, end(kRowsPacked, inner - at),
+                               leftPanel(p) + at / kDepth * kRowSlots);
+      }
     }
   }
 
-  // Whether the kernel itself is to pack this panel while it multiplies.
-  template <class Target>
-  bool packRight(int64_t column, int64_t k, int64_t inner, TileProduct<Element, Target>& tile) {
+  // Whether the kernel itself packs whole panels of the right operand while it multiplies.
+  bool copiesRight() const { return kInPlace && !op_.transposeRight; }
+
+  void packRight(int64_t k, int64_t inner) {
     if (op_.transposeRight) {
-      packTransposed(Stored<Storage>{op_.right.data, op_.columns, op_.inner}, column, k, inner,
-                     tile.rightCopy);
-      return false;
+      const Stored<Storage> from{op_.right.data, op_.columns, op_.inner};
+      for (int64_t column = columnBegin_; column < columnEnd_; column += kWidth) {
+        packTransposed(from, column, k, inner, rightPanel(column));
+      }
+      return;
     }
-    if constexpr (kInPlace) {
-      if (tile.columns == kWidth) {
-        tile.right = op_.right.data + k * op_.columns + column;
-        tile.rightStride = op_.columns;
-        return true;
+    const int64_t copied = copiesRight() ? (columnEnd_ - columnBegin_) / kWidth * kWidth : 0;
+    const Stored<Storage> from{op_.right.data, op_.inner, op_.columns};
+    for (int64_t at = 0; at < inner; at += kRowsPacked) {
+      for (int64_t column = columnBegin_ + copied; column < columnEnd_; column += kWidth) {
+        packColumns<kWidth>(from, column, k + at, end(kRowsPacked, inner - at),
+                            rightPanel(column) + at / kDepth * kWidth);
       }
     }
-    packColumns<kWidth>(Stored<Storage>{op_.right.data, op_.inner, op_.columns}, column, k, inner,
-                        tile.rightCopy);
-    return false;
   }
 
   const Operation& op_;
@@ -250,7 +278,7 @@ class TileWorker {
   Element* left_;
   Element* right_;
   Sum* sums_;
-  int64_t rowBegin_ = 0, rowEnd_ = 0, columnBegin_ = 0, columnEnd_ = 0;
+  int64_t rowBegin_ = 0, rowEnd_ = 0, columnBegin_ = 0, columnEnd_ = 0, panels_ = 0;
   int64_t packedColumnTile_ = -1, packedBlock_ = -1;
 };
 
