@@ -1,6 +1,6 @@
 // The register-blocked heart of the matrix product: `Rows` rows of the left operand, broadcast
 // element by element, times two vectors of columns of the right one, all sums in registers:
-// output[r][c] += sum over k of left[r][k] right[k][c], k ascending in one chain of fma.
+// output[r][c] += sum over k of left[r][k] right[k][c], k ascending in one chain of sums.
 #pragma once
 
 #include <type_traits>

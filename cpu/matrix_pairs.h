@@ -53,7 +53,7 @@ inline void packRows(const Stored<bfloat16>& from, int64_t first, int count, int
   }
 }
 
-// Row of `width` numbers; what follows in the vector is undefined.
+// A row of `width` numbers; what follows in the vector is undefined.
 template <int width>
 HOST_DEVICE Bfloat16Pairs loadRow(const bfloat16* row) {
   if constexpr (width == 32) return loadPairs(row, 32);
@@ -80,7 +80,8 @@ HOST_DEVICE void interleave(Bfloat16Pairs first, Bfloat16Pairs second, Bfloat16P
 template <int width>
 void packColumns(const Stored<bfloat16>& from, int64_t first, int64_t k, int64_t inner,
                  Bfloat16Pair* packed) {
-  constexpr int64_t kRowsAhead = 48;
+  constexpr int64_t kRowsAhead =
+      48;  // prefetched to L2: L1 does not hold rows a power of two apart
   const int64_t end = from.count * from.length;
   const bfloat16* row = from.data + k * from.length + first;
   for (int64_t i = 0; i < inner; i += 2, row += 2 * from.length, packed += width) {

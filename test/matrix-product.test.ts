@@ -38,15 +38,15 @@ onEveryDevice('matrix products', (device) => {
     if (device === 'cpu') assert.deepEqual(await checked(device, { ENTRAIN_THREADS: '2' }), one)
   })
 
-  test('infinity stays in its row where the inner length is odd', async () => {
+  test('infinity and NaN stay in their rows where the inner length is odd', async () => {
     for (const dtype of ['bfloat16', 'float32'] as const) {
-      const left = tensor(
-        Float32Array.from({ length: 9 * 7 }, (_, i) => (i === 6 ? Infinity : 1)),
-        { shape: [9, 7], dtype, device },
-      )
-      const right = tensor(new Float32Array(7 * 35).fill(1), { shape: [7, 35], dtype, device })
-      const got = await matrixProduct({ left, right }).data()
-      for (const [i, value] of got.entries()) assert.equal(value, i < 35 ? Infinity : 7)
+      for (const value of [Infinity, NaN]) {
+        const numbers = Float32Array.from({ length: 9 * 7 }, (_, i) => (i === 6 ? value : 1))
+        const left = tensor(numbers, { shape: [9, 7], dtype, device })
+        const right = tensor(new Float32Array(7 * 35).fill(1), { shape: [7, 35], dtype, device })
+        const got = await matrixProduct({ left, right }).data()
+        for (const [i, sum] of got.entries()) assert.equal(sum, i < 35 ? value : 7)
+      }
     }
   })
 })
