@@ -7,7 +7,7 @@
 // inner 256..4096, all transposes): 211 to 226, that is 0.90 to 0.96 of the floor; lowest where the
 // output or an operand of 32 MiB comes from memory.
 // bfloat16 multiplies pairs at four a lane where the processor can (cpu/matrix_pairs.h): 234 for
-// one core. Measured on one, same shapes: 195 to 230, that is 0.83 to 0.98; lowest where both
+// one core. Measured on one, same shapes: 190 to 229, that is 0.81 to 0.98; lowest where both
 // operands are interleaved from rows of 2 to 8 KiB that come from memory.
 #include "ops/matrix_product.h"
 
