@@ -38,6 +38,13 @@ HOST_DEVICE Bfloat16Pairs pairsOf(Vector<float> first, Vector<float> second) {
   return (Vector<float>::NativeInteger)_mm512_or_si512(
       _mm512_cvtepu16_epi32(below), _mm512_slli_epi32(_mm512_cvtepu16_epi32(above), 16));
 }
+
+// Two vectors one after the other, rounded to nearest even; subnormal numbers become 0.
+HOST_DEVICE void storeNarrowed(bfloat16* to, Vector<float> first, Vector<float> second) {
+  Bfloat16Pairs narrowed;
+  asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(narrowed.v) : "v"(first.v), "v"(second.v));
+  memcpy(to, &narrowed.v, sizeof narrowed.v);
+}
 #endif
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu

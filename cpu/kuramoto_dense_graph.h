@@ -117,7 +117,7 @@ class DenseGraph {
  private:
   static constexpr bool kHalf = std::is_same_v<Real, float> && std::is_same_v<Storage, bfloat16>;
 
-#if defined(__AVX512F__)
+#if defined(__AVX512BW__)
   static constexpr bool kMultipliesPairs = kHalf;
 #else
   static constexpr bool kMultipliesPairs = false;

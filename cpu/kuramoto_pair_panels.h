@@ -4,37 +4,16 @@
 // Measured on two Zen 4 cores, 2048 oscillators and 8 batches: 430 of 468 GFLOP/s.
 #pragma once
 
-#include "cpu/bfloat16_pairs.h"
 #include "cpu/kuramoto_layout.h"
 #include "cpu/kuramoto_panels.h"
+#include "cpu/matrix_pairs.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {
 
-#if defined(__AVX512F__)
+#if defined(__AVX512BW__)
 
 inline int64_t pairCount(int64_t n) {
   return (n + 1) / 2;
-}
-
-// The words of `count` elements from `from` on, zeros behind them.
-HOST_DEVICE Bfloat16Pairs loadPairs(const bfloat16* from, int64_t count) {
-  Bfloat16Pairs pairs(0);
-  if (count >= 32) {
-    memcpy(&pairs.v, from, sizeof pairs.v);
-  } else if (count > 0) {
-    memcpy(&pairs.v, from, size_t(count) * sizeof(bfloat16));
-  }
-  return pairs;
-}
-// Pairs (first[i], second[i]) of 16 elements each, of which `count` exist.
-HOST_DEVICE Bfloat16Pairs interleave(const bfloat16* first, const bfloat16* second, int64_t count) {
-  const auto widened = [&](const bfloat16* from) {
-    const __mmask16 mask = __mmask16((uint32_t(1) << (count < 16 ? count : 16)) - 1);
-    return from ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from))
-                : _mm512_setzero_si512();
-  };
-  return (Vector<float>::NativeInteger)_mm512_or_si512(widened(first),
-                                                       _mm512_slli_epi32(widened(second), 16));
 }
 
 // packed[k / 2][kPanelRows] = the pairs (k, k + 1) of A's rows panel kPanelRows + r, or of its
@@ -42,17 +21,18 @@ HOST_DEVICE Bfloat16Pairs interleave(const bfloat16* first, const bfloat16* seco
 inline void packPairPanel(const bfloat16* a, int64_t n, int64_t panel, bool transposed,
                           Bfloat16Pair* packed) {
   const int64_t first = panel * kPanelRows, count = n - first;
+  const Bfloat16Pairs nothing(0);
   for (int64_t k = 0; k < n && transposed; k += 2) {
     const bfloat16* const row = a + k * n + first;
-    const Bfloat16Pairs pairs = interleave(row, k + 1 < n ? row + n : nullptr, count);
-    memcpy(packed + k / 2 * kPanelRows, &pairs.v, sizeof pairs.v);
+    const int64_t columns = count < kPanelRows ? count : kPanelRows;
+    interleave<kPanelRows>(loadPairs(row, columns),
+                           k + 1 < n ? loadPairs(row + n, columns) : nothing,
+                           packed + k / 2 * kPanelRows);
   }
   for (int64_t k = 0; k < n && !transposed; k += 32) {
     Vector<float> square[16];  // words, of which only the places are changed
     for (int64_t r = 0; r < kPanelRows; ++r) {
-      const Bfloat16Pairs pairs =
-          r < count ? loadPairs(a + (first + r) * n + k, n - k) : Bfloat16Pairs(0);
-      square[r] = fromBits(pairs);
+      square[r] = fromBits(r < count ? loadPairs(a + (first + r) * n + k, n - k) : nothing);
     }
     transposeSquare<float>(square);
     for (int64_t at = 0; at < 16 && k + 2 * at < n; ++at) {

@@ -37,7 +37,8 @@ export interface MatrixProductOptions {
  *
  *     C = op(A) op(B),   op(X) = X or Xᵀ
  *
- * @returns (rows, columns), in the operands' dtype; sums in float32 (float64 for float64).
+ * @returns (rows, columns), in the operands' dtype; sums in float32 (float64 for float64). A CPU that
+ *   multiplies bfloat16 itself (AVX512_BF16) takes subnormal numbers, below 1.2e-38, for 0.
  * @throws ShapeError, DtypeError, DeviceError, DisposedError. Deterministic.
  */
 export function matrixProduct(options: MatrixProductOptions): Tensor {
