@@ -5,7 +5,8 @@
 //   G_s = A^T g_s,  mu_s = p (G_s.sine cos θ - G_s.cosine sin θ) + a_s ∂rate/∂θ,
 // and lambda + Σ mu_s is the adjoint before the step. A stage is one pass and one product, as in
 // the run: the pass that ends a stage, once its G is there, begins the next. The run's pulls are
-// read or, segment by segment, computed again.
+// read or computed again, segment by segment, or several segments side by side where the graph
+// gathers those for little more than one.
 #pragma once
 
 #include "cpu/kuramoto_stepper.h"
@@ -22,6 +23,7 @@ class KuramotoAdjoint {
   using Phase = Integer<Real>;
   using Lanes = Vector<Real>;
   using PhaseLanes = VectorInteger<Real>;
+  static constexpr int64_t kMostLanes = 8;
 
  public:
   KuramotoAdjoint(const KuramotoSystem<Real>& op, const KuramotoGradients<Real>& gradients,
@@ -103,26 +105,58 @@ class KuramotoAdjoint {
     return end < n_ ? end : n_;
   }
 
+  // How many segments are computed side by side: they take no more room than the checkpoints.
+  int64_t lanesOf(int64_t every) const {
+    int64_t lanes = 1;
+    if constexpr (requires { graph_.mostLanes(); }) {
+      if (!grad_.pulls) lanes = graph_.mostLanes();
+    }
+    while (lanes > 1 && lanes * every * every > op_.steps) lanes /= 2;
+    return lanes;
+  }
+
   void runSegments() {
     const int64_t every = op_.checkpointEvery < op_.steps ? op_.checkpointEvery : op_.steps;
-    const int64_t pullLength = op_.stages * 2 * count_;
-    auto* const phases = context_.template workspace<Phase>(every * count_);
+    const int64_t lanes = lanesOf(every);
+    if constexpr (requires { graph_.widened(lanes); }) {
+      if (lanes > 1) {
+        Graph wide = graph_.widened(lanes);
+        runSegments(every, lanes, wide);
+        return;
+      }
+    }
+    runSegments(every, 1, graph_);
+  }
+  // `graph`: for `lanes` segments.
+  void runSegments(int64_t every, int64_t lanes, Graph& graph) {
+    const int64_t pullLength = op_.stages * 2 * count_, together = lanes * every;
+    auto* const phases = context_.template workspace<Phase>(together * count_);
     Real* const pulls =
-        grad_.pulls ? nullptr : context_.template workspace<Real>(every * pullLength);
-    KuramotoStepper<Real, Graph> stepper(op_, c_, graph_, context_);
-    for (int64_t row = (op_.steps - 1) / every; row >= 0; --row) {
-      const int64_t first = row * every;
-      const int64_t end = first + every < op_.steps ? first + every : op_.steps;
-      memcpy(phases, checkpoint(row), size_t(count_) * sizeof(Phase));
-      memcpy(stepper.phases(), phases, size_t(count_) * sizeof(Phase));
+        grad_.pulls ? nullptr : context_.template workspace<Real>(together * pullLength);
+    KuramotoStepper<Real, Graph> stepper(op_, c_, graph, context_, lanes, every);
+    for (int64_t first = (op_.steps - 1) / together * together; first >= 0; first -= together) {
+      const int64_t end = first + together < op_.steps ? first + together : op_.steps;
+      const size_t bytes = size_t(count_) * sizeof(Phase);
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        // A lane that has nothing to do stands at the first one's phases.
+        const int64_t start = first + lane * every < end ? first + lane * every : first;
+        memcpy(phases + (start - first) * count_, checkpoint(start / every), bytes);
+        memcpy(stepper.phases() + lane * count_, checkpoint(start / every), bytes);
+      }
       if (!grad_.pulls) stepper.prepare();
-      for (int64_t n = first; n < end; ++n) {
-        StepRecord<Real> record;
-        if (grad_.pulls) record.givenPulls = grad_.pulls.data + n * pullLength;
-        if (pulls) record.keptPulls = pulls + (n - first) * pullLength;
-        if (n + 1 < end) record.phases = phases + (n + 1 - first) * count_;
-        // The last step is computed for its pulls only.
-        if (n + 1 < end || pulls) stepper.step(n, record);
+      const int64_t count = end - first < every ? end - first : every;
+      for (int64_t k = 0; k < count; ++k) {
+        // The last steps are computed for their pulls only.
+        if (k + 1 == count && !pulls) continue;
+        StepRecord<Real> records[kMostLanes];
+        for (int64_t lane = 0; lane < lanes; ++lane) {
+          const int64_t at = lane * every + k, n = first + at;
+          if (n >= end) break;
+          if (grad_.pulls) records[lane].givenPulls = grad_.pulls.data + n * pullLength;
+          if (pulls) records[lane].keptPulls = pulls + at * pullLength;
+          if (k + 1 < every && n + 1 < end) records[lane].phases = phases + (at + 1) * count_;
+        }
+        stepper.step(first + k, records);
       }
       runSteps({first, end, phases, grad_.pulls ? grad_.pulls.data + first * pullLength : pulls});
     }

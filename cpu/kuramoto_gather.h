@@ -134,34 +134,42 @@ HOST_DEVICE void gatherPairs(const float* sources, const int32_t* columns, int64
   output[1] = sum[1] + sum[3];
 }
 
-// The same for `packs` vectors of a row of `stride` Reals.
+// The same for `packs` vectors of a row of `stride` Reals; of one vector in the same order as
+// above: a column's sum does not depend on how many stand beside it.
 template <int bytes, int packs, class Real, class Weights>
 HOST_DEVICE void gatherPacks(const Real* sources, int64_t stride, const int32_t* columns,
                              int64_t begin, int64_t end, const Weights& weights, Real* output) {
   using Part = Pack<Real, bytes>;
-  constexpr int kSums = packs < 4 ? 2 : 1;  // chains of each: fma has a latency of 4 cycles
+  constexpr int kSums = packs == 1 ? 8 : 1;
   Part sums[kSums][packs];
   unroll<kSums * packs>([&](auto k) __attribute__((always_inline)) {
     sums[k.value / packs][k.value % packs] = Part::of(0);
   });
-  const auto add = [&](int64_t e, auto chain) __attribute__((always_inline)) {
-    const Real* from = sources + int64_t(columns[e]) * stride;
-    const Part weight = Part::of(weights(e));
+  int64_t e = begin;
+  const auto add = [&](auto k) __attribute__((always_inline)) {
+    const Real* from = sources + int64_t(columns[e + k.value]) * stride;
+    const Part weight = Part::of(weights(e + k.value));
     unroll<packs>([&](auto p) __attribute__((always_inline)) {
-      Part& sum = sums[chain.value][p.value];
+      Part& sum = sums[k.value][p.value];
       sum = multiplyAdd(weight, Part::load(from + p.value * Part::kLanes), sum);
     });
   };
-  int64_t e = begin;
   for (; e + kSums <= end; e += kSums) {
-    unroll<kSums>([&](auto k) __attribute__((always_inline)) { add(e + k.value, k); });
+    if constexpr (packs == 1) prefetchEdges(columns, weights, e);
+    unroll<kSums>(add);
   }
-  if (e < end) add(e, Constant<0>{});
-  unroll<packs>([&](auto p) __attribute__((always_inline)) {
-    Part sum = sums[0][p.value];
-    if constexpr (kSums > 1) sum.v = sum.v + sums[1][p.value].v;
-    sum.store(output + p.value * Part::kLanes);
+  unroll<kSums>([&](auto k) __attribute__((always_inline)) {
+    if (e + k.value < end) add(k);
   });
+  if constexpr (packs == 1) {
+    const auto even = (sums[0][0].v + sums[2][0].v) + (sums[4][0].v + sums[6][0].v);
+    const auto odd = (sums[1][0].v + sums[3][0].v) + (sums[5][0].v + sums[7][0].v);
+    Part{even + odd}.store(output);
+  } else {
+    unroll<packs>([&](auto p) __attribute__((always_inline)) {
+      sums[0][p.value].store(output + p.value * Part::kLanes);
+    });
+  }
 }
 
 // A graph's rows: `column` and `weight` (null: all 1) of the edges, those of the row at place q in

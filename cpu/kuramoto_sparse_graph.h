@@ -13,6 +13,7 @@ template <class Real>
 class SparseGraph {
   // Packing a graph takes the time of two to three stages.
   static constexpr int64_t kPackedStages = 16;
+  static constexpr int64_t kMostLanes = 4;
 
  public:
   template <class Operation>
@@ -49,6 +50,23 @@ class SparseGraph {
     sourceEdge_ = edge;
     const PackedRowsInput<Real> rows = {pointer, source, edge, pullWeight_, n_, edges_, rows_};
     transposed_ = packRows(rows, context);
+  }
+
+  // The same graph for `lanes` times as many columns.
+  SparseGraph widened(int64_t lanes) const {
+    SparseGraph graph = *this;
+    graph.columns_ = lanes * columns_;
+    graph.ring_.stride = gatherStride<Real>(graph.columns_);
+    return graph;
+  }
+  // How many times as many columns a gather takes in one vector, whose sums have the same bits.
+  int64_t mostLanes() const {
+    if (isRing_) return 1;
+    int64_t lanes = 1;
+    while (lanes < kMostLanes && 2 * lanes * columns_ * int64_t(sizeof(Real)) <= kVectorBytes) {
+      lanes *= 2;
+    }
+    return lanes;
   }
 
   int64_t blockRows() const { return rows_; }
