@@ -105,62 +105,9 @@ class KuramotoAdjoint {
     return end < n_ ? end : n_;
   }
 
-  // How many segments are computed side by side: they take no more room than the checkpoints.
-  int64_t lanesOf(int64_t every) const {
-    int64_t lanes = 1;
-    if constexpr (requires { graph_.mostLanes(); }) {
-      if (!grad_.pulls) lanes = graph_.mostLanes();
-    }
-    while (lanes > 1 && lanes * every * every > op_.steps) lanes /= 2;
-    return lanes;
-  }
-
-  void runSegments() {
-    const int64_t every = op_.checkpointEvery < op_.steps ? op_.checkpointEvery : op_.steps;
-    const int64_t lanes = lanesOf(every);
-    if constexpr (requires { graph_.widened(lanes); }) {
-      if (lanes > 1) {
-        Graph wide = graph_.widened(lanes);
-        runSegments(every, lanes, wide);
-        return;
-      }
-    }
-    runSegments(every, 1, graph_);
-  }
-  // `graph`: for `lanes` segments.
-  void runSegments(int64_t every, int64_t lanes, Graph& graph) {
-    const int64_t pullLength = op_.stages * 2 * count_, together = lanes * every;
-    auto* const phases = context_.template workspace<Phase>(together * count_);
-    Real* const pulls =
-        grad_.pulls ? nullptr : context_.template workspace<Real>(together * pullLength);
-    KuramotoStepper<Real, Graph> stepper(op_, c_, graph, context_, lanes, every);
-    for (int64_t first = (op_.steps - 1) / together * together; first >= 0; first -= together) {
-      const int64_t end = first + together < op_.steps ? first + together : op_.steps;
-      const size_t bytes = size_t(count_) * sizeof(Phase);
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        // A lane that has nothing to do stands at the first one's phases.
-        const int64_t start = first + lane * every < end ? first + lane * every : first;
-        memcpy(phases + (start - first) * count_, checkpoint(start / every), bytes);
-        memcpy(stepper.phases() + lane * count_, checkpoint(start / every), bytes);
-      }
-      if (!grad_.pulls) stepper.prepare();
-      const int64_t count = end - first < every ? end - first : every;
-      for (int64_t k = 0; k < count; ++k) {
-        // The last steps are computed for their pulls only.
-        if (k + 1 == count && !pulls) continue;
-        StepRecord<Real> records[kMostLanes];
-        for (int64_t lane = 0; lane < lanes; ++lane) {
-          const int64_t at = lane * every + k, n = first + at;
-          if (n >= end) break;
-          if (grad_.pulls) records[lane].givenPulls = grad_.pulls.data + n * pullLength;
-          if (pulls) records[lane].keptPulls = pulls + at * pullLength;
-          if (k + 1 < every && n + 1 < end) records[lane].phases = phases + (at + 1) * count_;
-        }
-        stepper.step(first + k, records);
-      }
-      runSteps({first, end, phases, grad_.pulls ? grad_.pulls.data + first * pullLength : pulls});
-    }
-  }
+  int64_t lanesOf(int64_t every) const;
+  void runSegments();
+  void runSegments(int64_t every, int64_t lanes, Graph& graph);
 
   void runSteps(const Segment& segment) {
     bool open = false;  // whether g of the next stage has been spread already
@@ -191,6 +138,7 @@ class KuramotoAdjoint {
       const int64_t begin = block * rows_, end = blockEnd(block);
       const Planes<Real> planes = {scratch_ + worker * scratchLength_, op_.batch, rows_};
       if (n >= 0) {
+        prefetch(segment, n, stage, next, nextStage, begin, end);
         graph_.pullBack(sources_[now_], begin, end, planes, planes.data + 2 * tileLength_);
         for (int64_t b = 0; b < op_.batch; ++b) endRow(segment, n, stage, b, begin, end, planes);
       }
@@ -219,6 +167,26 @@ class KuramotoAdjoint {
   }
   const Real* pullsOf(const Segment& segment, int64_t n, int64_t stage) const {
     return segment.pulls + ((n - segment.first) * op_.stages + stage) * 2 * count_;
+  }
+
+  // What the block's rows read has left the upper caches: it comes back while the graph pulls.
+  void prefetch(const Segment& segment, int64_t n, int64_t stage, int64_t next, int64_t nextStage,
+                int64_t begin, int64_t end) const {
+    const auto fetch = [=](const auto* values) __attribute__((always_inline)) {
+      for (int64_t i = begin; i < end; i += 64 / int64_t(sizeof(Real))) {
+        __builtin_prefetch(values + i, 0, 2);
+      }
+    };
+    for (int64_t row = 0; row < count_; row += n_) {
+      fetch(phasesOf(segment, n, stage) + row);
+      fetch(lambda_ + row);
+      fetch(slopes_ + row);
+      if (rateSums_) fetch(rateSums_ + row);
+      if (next < 0) continue;
+      fetch(phasesOf(segment, next, nextStage) + row);
+      fetch(pullsOf(segment, next, nextStage) + row);
+      fetch(pullsOf(segment, next, nextStage) + count_ + row);
+    }
   }
 
   // mu of the stage that ends, from G in `planes`.
@@ -416,4 +384,5 @@ class KuramotoAdjoint {
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu
 
+#include "cpu/kuramoto_adjoint_segments.h"
 #include "cpu/kuramoto_adjoint_sums.h"

@@ -149,9 +149,15 @@ class SparseGraph {
   const Real* weightsWithoutSelf(Context& context) const {
     Real* const weights = context.workspace<Real>(edges_);
     context.forRange(n_, 4096, [&](int64_t begin, int64_t end) {
+      const int64_t first = rowPointer_[begin], count = rowPointer_[end] - first;
+      if (weight_) {
+        memcpy(weights + first, weight_ + first, size_t(count) * sizeof(Real));
+      } else {
+        for (int64_t e = first; e < first + count; ++e) weights[e] = 1;
+      }
       for (int64_t i = begin; i < end; ++i) {
         for (int64_t e = rowPointer_[i]; e < rowPointer_[i + 1]; ++e) {
-          weights[e] = column_[e] == i ? Real(0) : weight_ ? weight_[e] : Real(1);
+          if (column_[e] == i) weights[e] = 0;
         }
       }
     });

@@ -201,6 +201,10 @@ class KuramotoStepper {
       const int64_t row = b * c_.oscillators;
       for (int64_t i = row + begin; i < row + end; i += kLine) {
         __builtin_prefetch(phases_ + i, 1, 2);
+        if (b == 0) {
+          __builtin_prefetch(c_.drifts + i, 0, 2);
+          __builtin_prefetch(c_.unitStrengths + i, 0, 2);
+        }
         if (c_.stages == 1) continue;
         __builtin_prefetch(stagePhases_ + i, 1, 2);
         __builtin_prefetch(total_ + i, 1, 2);
