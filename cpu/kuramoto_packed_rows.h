@@ -15,6 +15,9 @@ struct PackedRowsInput {
   const int32_t *pointer, *column, *edge;
   const Real* weight;
   int64_t rows, edges, blockRows;
+
+  // Whether rows are filled up: places have 32 bits.
+  bool fillsUp() const { return edges + rows <= 0x7fffffff; }
 };
 
 // Writes the rows of one block from `place` on.
@@ -37,7 +40,7 @@ void packBlock(const PackedRowsInput<Real>& from, int64_t begin, int64_t end, in
       column[place] = from.column[e];
       if (weight) weight[place] = from.weight[from.edge ? from.edge[e] : e];
     }
-    if (place % 2 == 0) continue;
+    if (!from.fillsUp() || (place - pointer[q]) % 2 == 0) continue;
     column[place] = int32_t(from.rows);  // the zeros behind the last source
     if (weight) weight[place] = 0;
     ++place;
@@ -57,7 +60,8 @@ GraphRows<Real> packRows(const PackedRowsInput<Real>& from, Context& context) {
   for (int64_t block = 0; block < blocks; ++block) {
     places[block] = place;
     for (int64_t i = block * from.blockRows; i < blockEnd(block); ++i) {
-      place += (from.pointer[i + 1] - from.pointer[i] + 1) / 2 * 2;
+      const int32_t length = from.pointer[i + 1] - from.pointer[i];
+      place += from.fillsUp() ? length + length % 2 : length;
     }
   }
   auto* const pointer = context.workspace<int32_t>(from.rows + 1);
@@ -71,10 +75,9 @@ GraphRows<Real> packRows(const PackedRowsInput<Real>& from, Context& context) {
   return {pointer, column, weight, order};
 }
 
-// Whether that pays: some rows differ in length, and places fit into 32 bits.
+// Whether that pays: some rows differ in length.
 template <class Real>
 bool worthPacking(const PackedRowsInput<Real>& from) {
-  if (from.edges + from.rows > 0x7fffffff) return false;
   for (int64_t i = 1; i < from.rows; ++i) {
     if (from.pointer[i + 1] - from.pointer[i] != from.pointer[1] - from.pointer[0]) return true;
   }

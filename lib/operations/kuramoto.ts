@@ -168,7 +168,8 @@ export interface KuramotoOptions {
   stream?: number
   /**
    * For the backward: keep the phases of every n-th step and compute those between again. Default: 1
-   * while all that is kept stays within 64 MiB (8 MiB all to all), else √steps.
+   * while all that is kept stays within 64 MiB (8 MiB all to all), else √steps; on the CPU and a sparse
+   * graph, √(steps / 12).
    */
   checkpoint?: number
   /** For the backward: keep what pulls each oscillator in every stage. Default: where 64 MiB allow. */
