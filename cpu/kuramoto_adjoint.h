@@ -5,7 +5,8 @@
 //   G_s = A^T g_s,  mu_s = p (G_s.sine cos θ - G_s.cosine sin θ) + a_s ∂rate/∂θ,
 // and lambda + Σ mu_s is the adjoint before the step. A stage is one pass and one product, as in
 // the run: the pass that ends a stage, once its G is there, begins the next. The run's pulls are
-// read or, segment by segment, computed again.
+// read or computed again, segment by segment, or several segments side by side where the graph
+// gathers those for little more than one.
 #pragma once
 
 #include "cpu/kuramoto_stepper.h"
@@ -22,6 +23,7 @@ class KuramotoAdjoint {
   using Phase = Integer<Real>;
   using Lanes = Vector<Real>;
   using PhaseLanes = VectorInteger<Real>;
+  static constexpr int64_t kMostLanes = 8;
 
  public:
   KuramotoAdjoint(const KuramotoSystem<Real>& op, const KuramotoGradients<Real>& gradients,
@@ -103,30 +105,9 @@ class KuramotoAdjoint {
     return end < n_ ? end : n_;
   }
 
-  void runSegments() {
-    const int64_t every = op_.checkpointEvery < op_.steps ? op_.checkpointEvery : op_.steps;
-    const int64_t pullLength = op_.stages * 2 * count_;
-    auto* const phases = context_.template workspace<Phase>(every * count_);
-    Real* const pulls =
-        grad_.pulls ? nullptr : context_.template workspace<Real>(every * pullLength);
-    KuramotoStepper<Real, Graph> stepper(op_, c_, graph_, context_);
-    for (int64_t row = (op_.steps - 1) / every; row >= 0; --row) {
-      const int64_t first = row * every;
-      const int64_t end = first + every < op_.steps ? first + every : op_.steps;
-      memcpy(phases, checkpoint(row), size_t(count_) * sizeof(Phase));
-      memcpy(stepper.phases(), phases, size_t(count_) * sizeof(Phase));
-      if (!grad_.pulls) stepper.prepare();
-      for (int64_t n = first; n < end; ++n) {
-        StepRecord<Real> record;
-        if (grad_.pulls) record.givenPulls = grad_.pulls.data + n * pullLength;
-        if (pulls) record.keptPulls = pulls + (n - first) * pullLength;
-        if (n + 1 < end) record.phases = phases + (n + 1 - first) * count_;
-        // The last step is computed for its pulls only.
-        if (n + 1 < end || pulls) stepper.step(n, record);
-      }
-      runSteps({first, end, phases, grad_.pulls ? grad_.pulls.data + first * pullLength : pulls});
-    }
-  }
+  int64_t lanesOf(int64_t every) const;
+  void runSegments();
+  void runSegments(int64_t every, int64_t lanes, Graph& graph);
 
   void runSteps(const Segment& segment) {
     bool open = false;  // whether g of the next stage has been spread already
@@ -157,6 +138,7 @@ class KuramotoAdjoint {
       const int64_t begin = block * rows_, end = blockEnd(block);
       const Planes<Real> planes = {scratch_ + worker * scratchLength_, op_.batch, rows_};
       if (n >= 0) {
+        prefetch(segment, n, stage, next, nextStage, begin, end);
         graph_.pullBack(sources_[now_], begin, end, planes, planes.data + 2 * tileLength_);
         for (int64_t b = 0; b < op_.batch; ++b) endRow(segment, n, stage, b, begin, end, planes);
       }
@@ -185,6 +167,26 @@ class KuramotoAdjoint {
   }
   const Real* pullsOf(const Segment& segment, int64_t n, int64_t stage) const {
     return segment.pulls + ((n - segment.first) * op_.stages + stage) * 2 * count_;
+  }
+
+  // What the block's rows read has left the upper caches: it comes back while the graph pulls.
+  void prefetch(const Segment& segment, int64_t n, int64_t stage, int64_t next, int64_t nextStage,
+                int64_t begin, int64_t end) const {
+    const auto fetch = [=](const auto* values) __attribute__((always_inline)) {
+      for (int64_t i = begin; i < end; i += 64 / int64_t(sizeof(Real))) {
+        __builtin_prefetch(values + i, 0, 2);
+      }
+    };
+    for (int64_t row = 0; row < count_; row += n_) {
+      fetch(phasesOf(segment, n, stage) + row);
+      fetch(lambda_ + row);
+      fetch(slopes_ + row);
+      if (rateSums_) fetch(rateSums_ + row);
+      if (next < 0) continue;
+      fetch(phasesOf(segment, next, nextStage) + row);
+      fetch(pullsOf(segment, next, nextStage) + row);
+      fetch(pullsOf(segment, next, nextStage) + count_ + row);
+    }
   }
 
   // mu of the stage that ends, from G in `planes`.
@@ -382,4 +384,5 @@ class KuramotoAdjoint {
 
 }  // namespace entrain::inline ENTRAIN_ISA::cpu
 
+#include "cpu/kuramoto_adjoint_segments.h"
 #include "cpu/kuramoto_adjoint_sums.h"

@@ -57,23 +57,64 @@ HOST_DEVICE void pairsTogether(Vector<Real> first, Vector<Real> second, Vector<R
   b = __builtin_shuffle(first.v, second.v, Selection{(kLanes + lane) / 2 + lane % 2 * kLanes...});
 }
 
+// Rows narrower than a vector, of 2^rounds columns: vectors of columns, and vectors of rows.
+template <int rounds, class Real>
+HOST_DEVICE void columnsTogether(Vector<Real>* vectors) {
+  constexpr auto lanes = std::make_integer_sequence<int, Vector<Real>::kLanes>{};
+  constexpr int kCount = 1 << rounds, kHalf = kCount / 2;
+  for (int round = 0; round < rounds; ++round) {
+    Vector<Real> next[kCount];
+    for (int k = 0; k < kHalf; ++k) {
+      pairsTogether(vectors[k], vectors[k + kHalf], next[2 * k], next[2 * k + 1], lanes);
+    }
+    for (int k = 0; k < kCount; ++k) vectors[k] = next[k];
+  }
+}
+template <int rounds, class Real>
+HOST_DEVICE void columnsApart(Vector<Real>* vectors) {
+  constexpr auto lanes = std::make_integer_sequence<int, Vector<Real>::kLanes>{};
+  constexpr int kCount = 1 << rounds, kHalf = kCount / 2;
+  for (int round = 0; round < rounds; ++round) {
+    Vector<Real> next[kCount];
+    for (int k = 0; k < kHalf; ++k) {
+      pairsApart(vectors[2 * k], vectors[2 * k + 1], next[k], next[k + kHalf], lanes);
+    }
+    for (int k = 0; k < kCount; ++k) vectors[k] = next[k];
+  }
+}
+// Calls function(rounds) where rows of `rowStride` Reals are such narrow ones.
+template <class Real, class Function>
+HOST_DEVICE bool withNarrowRows(int64_t rowStride, const Function& function) {
+  constexpr int kLanes = Vector<Real>::kLanes;
+  if constexpr (kLanes > 2) {
+    if (rowStride == 2) return function(std::integral_constant<int, 1>{}), true;
+  }
+  if constexpr (kLanes > 4) {
+    if (rowStride == 4) return function(std::integral_constant<int, 2>{}), true;
+  }
+  if constexpr (kLanes > 8) {
+    if (rowStride == 8) return function(std::integral_constant<int, 3>{}), true;
+  }
+  return false;
+}
+
 // Writes columns [first, first + columns) of `count` rows into planes. `rows` holds whole vectors:
 // what lies beyond `count` is read and not looked at.
 template <class Real>
 void planesOfRows(const Real* rows, int64_t rowStride, int64_t first, int64_t columns,
                   int64_t count, Planes<Real> planes) {
   constexpr int kLanes = Vector<Real>::kLanes;
-  constexpr auto lanes = std::make_integer_sequence<int, kLanes>{};
   const auto plane = [&](int64_t c) { return planes.of(int((first + c) % 2), (first + c) / 2); };
-  if (rowStride == 2) {
+  const auto narrow = [&](auto rounds) {
+    constexpr int kCount = 1 << rounds.value;
     for (int64_t i = 0; i < count; i += kLanes) {
-      Vector<Real> sine, cosine;
-      pairsApart(load(rows + 2 * i), load(rows + 2 * i + kLanes), sine, cosine, lanes);
-      store(plane(0) + i, sine);
-      store(plane(1) + i, cosine);
+      Vector<Real> vectors[kCount];
+      for (int k = 0; k < kCount; ++k) vectors[k] = load(rows + i * kCount + k * kLanes);
+      columnsApart<rounds.value, Real>(vectors);
+      for (int k = 0; k < kCount && k < columns; ++k) store(plane(k) + i, vectors[k]);
     }
-    return;
-  }
+  };
+  if (withNarrowRows<Real>(rowStride, narrow)) return;
   int64_t c = 0;
   for (; c + kLanes <= rowStride && c < columns; c += kLanes) {
     for (int64_t i = 0; i < count; i += kLanes) {
@@ -94,17 +135,19 @@ template <class Real>
 void rowsOfPlanes(Planes<Real> planes, int64_t first, int64_t columns, int64_t count, Real* rows,
                   int64_t rowStride) {
   constexpr int kLanes = Vector<Real>::kLanes;
-  constexpr auto lanes = std::make_integer_sequence<int, kLanes>{};
   const auto plane = [&](int64_t c) { return planes.of(int((first + c) % 2), (first + c) / 2); };
   int64_t begin = 0;
-  if (rowStride == 2) {
+  withNarrowRows<Real>(rowStride, [&](auto rounds) {
+    constexpr int kCount = 1 << rounds.value;
     for (; begin + kLanes <= count; begin += kLanes) {
-      Vector<Real> a, b;
-      pairsTogether(load(plane(0) + begin), load(plane(1) + begin), a, b, lanes);
-      store(rows + 2 * begin, a);
-      store(rows + 2 * begin + kLanes, b);
+      Vector<Real> vectors[kCount];
+      for (int k = 0; k < kCount; ++k) {
+        vectors[k] = k < columns ? load(plane(k) + begin) : Vector<Real>(Real(0));
+      }
+      columnsTogether<rounds.value, Real>(vectors);
+      for (int k = 0; k < kCount; ++k) store(rows + begin * kCount + k * kLanes, vectors[k]);
     }
-  }
+  });
   int64_t c = 0;
   for (; c + kLanes <= rowStride && c < columns; c += kLanes) {
     for (int64_t i = 0; i < count; i += kLanes) {

@@ -2,8 +2,8 @@
 // it, and the gradient of its weights.
 #pragma once
 
-#include "cpu/kuramoto_gather.h"
 #include "cpu/kuramoto_layout.h"
+#include "cpu/kuramoto_packed_rows.h"
 #include "cpu/kuramoto_ring.h"
 #include "ops/kuramoto_sparse.h"
 
@@ -11,7 +11,9 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 
 template <class Real>
 class SparseGraph {
-  static constexpr int64_t kEdgeGrain = 65536;
+  // Packing a graph takes the time of two to three stages.
+  static constexpr int64_t kPackedStages = 16;
+  static constexpr int64_t kMostLanes = 4;
 
  public:
   template <class Operation>
@@ -33,28 +35,43 @@ class SparseGraph {
     if (!isRing_) selfEdges_ = findSelfEdges(context);
     pullWeight_ = weight_;
     if (selfEdges_) pullWeight_ = weightsWithoutSelf(context);
-    graph_ = {rowPointer_, column_, edges_};
+    graph_ = {rowPointer_, column_, pullWeight_, nullptr};
+    if (isRing_ || op.steps * op.stages < kPackedStages) return;
+    const PackedRowsInput<Real> rows = {rowPointer_, column_, nullptr, pullWeight_,
+                                        n_,          edges_,  rows_};
+    if (worthPacking(rows)) graph_ = packRows(rows, context);
   }
-  // The transposed graph, its weights brought into the order of its edges.
+  // The transposed graph; `edge`: where its edges are in this one.
   void setSources(const int32_t* pointer, const int32_t* source, const int32_t* edge,
                   Context& context) {
     if (isRing_) return;
     sourcePointer_ = pointer;
     source_ = source;
-    transposed_ = {pointer, source, edges_};
-    if (!pullWeight_) return;
-    Real* const weights = context.workspace<Real>(edges_);
-    context.forRange(edges_, kEdgeGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t e = begin; e < end; ++e) weights[e] = pullWeight_[edge[e]];
-    });
-    sourceWeight_ = weights;
+    sourceEdge_ = edge;
+    const PackedRowsInput<Real> rows = {pointer, source, edge, pullWeight_, n_, edges_, rows_};
+    transposed_ = packRows(rows, context);
+  }
+
+  // The same graph for `lanes` times as many columns.
+  SparseGraph widened(int64_t lanes) const {
+    SparseGraph graph = *this;
+    graph.columns_ = lanes * columns_;
+    graph.ring_.stride = gatherStride<Real>(graph.columns_);
+    return graph;
+  }
+  // How many times as many columns a gather takes in one vector, whose sums have the same bits.
+  int64_t mostLanes() const {
+    if (isRing_) return 1;
+    int64_t lanes = 1;
+    while (lanes < kMostLanes && 2 * lanes * columns_ * int64_t(sizeof(Real)) <= kVectorBytes) {
+      lanes *= 2;
+    }
+    return lanes;
   }
 
   int64_t blockRows() const { return rows_; }
   int64_t stride() const { return ring_.stride; }
-  int64_t sourceLength() const {
-    return isRing_ ? ring_.length() : n_ * stride() + Vector<Real>::kLanes;
-  }
+  int64_t sourceLength() const { return isRing_ ? ring_.length() : n_ * stride() + spareLength(); }
   // Rows of a block as they are gathered, and what a sliding sum holds.
   int64_t scratchLength() const {
     const int64_t doubles = stride() * int64_t(sizeof(double) / sizeof(Real));
@@ -79,9 +96,7 @@ class SparseGraph {
       // Doubles start at a multiple of 64 bytes.
       sumNeighbours(ring_, sources, begin, end, scratch, doublesIn(scratch));
     } else {
-      withWeights(pullWeight_, [&](auto weightOf) {
-        gatherRows(sources, stride(), graph_, begin, end, weightOf, scratch);
-      });
+      gatherRows(sources, stride(), graph_, begin, end, scratch);
     }
     planesOfRows(scratch, stride(), 0, columns_, end - begin, planes);
   }
@@ -91,9 +106,7 @@ class SparseGraph {
       pull(sources, begin, end, planes, scratch);
       return;
     }
-    withWeights(sourceWeight_, [&](auto weightOf) {
-      gatherRows(sources, stride(), transposed_, begin, end, weightOf, scratch);
-    });
+    gatherRows(sources, stride(), transposed_, begin, end, scratch);
     planesOfRows(scratch, stride(), 0, columns_, end - begin, planes);
   }
 
@@ -103,7 +116,8 @@ class SparseGraph {
       addNeighbours(precision, degrees, false);
       return;
     }
-    sumMagnitudes(rowPointer_, column_, weight_, precision, degrees, false, context);
+    sumMagnitudes({rowPointer_, column_, nullptr, weight_, n_, edges_, rows_}, precision, degrees,
+                  false, context);
   }
   // gradPrecision[j] += Σ_{i≠j} |A_ij| gradDegrees[i]
   void addDegreePrecision(const Real* gradDegrees, Real* gradPrecision, Context& context) const {
@@ -111,11 +125,15 @@ class SparseGraph {
       addNeighbours(gradDegrees, gradPrecision, true);
       return;
     }
-    sumMagnitudes(sourcePointer_, source_, sourceWeight_, gradDegrees, gradPrecision, true,
-                  context);
+    sumMagnitudes({sourcePointer_, source_, sourceEdge_, weight_, n_, edges_, rows_}, gradDegrees,
+                  gradPrecision, true, context);
   }
 
  private:
+  // Zeros behind the last source, which packed rows name.
+  int64_t spareLength() const {
+    return stride() > Vector<Real>::kLanes ? stride() : Vector<Real>::kLanes;
+  }
   bool findSelfEdges(Context& context) const {
     int64_t found = 0;
     context.forRange(n_, 4096, [&](int64_t begin, int64_t end) {
@@ -131,9 +149,15 @@ class SparseGraph {
   const Real* weightsWithoutSelf(Context& context) const {
     Real* const weights = context.workspace<Real>(edges_);
     context.forRange(n_, 4096, [&](int64_t begin, int64_t end) {
+      const int64_t first = rowPointer_[begin], count = rowPointer_[end] - first;
+      if (weight_) {
+        memcpy(weights + first, weight_ + first, size_t(count) * sizeof(Real));
+      } else {
+        for (int64_t e = first; e < first + count; ++e) weights[e] = 1;
+      }
       for (int64_t i = begin; i < end; ++i) {
         for (int64_t e = rowPointer_[i]; e < rowPointer_[i + 1]; ++e) {
-          weights[e] = column_[e] == i ? Real(0) : weight_ ? weight_[e] : Real(1);
+          if (column_[e] == i) weights[e] = 0;
         }
       }
     });
@@ -146,15 +170,16 @@ class SparseGraph {
   }
 
   // to[i] (+)= Σ |weight_e| values(column_e) over the edges of row i, those to oneself left out.
-  void sumMagnitudes(const int32_t* pointer, const int32_t* columns, const Real* weights,
-                     const Real* values, Real* to, bool adds, Context& context) const {
+  void sumMagnitudes(const PackedRowsInput<Real>& rows, const Real* values, Real* to, bool adds,
+                     Context& context) const {
     context.forRange(n_, 1024, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         Real sum = 0;
-        for (int64_t e = pointer[i]; e < pointer[i + 1]; ++e) {
-          if (columns[e] == i) continue;
-          const Real magnitude = weights ? absolute(weights[e]) : Real(1);
-          sum = fma(magnitude, values ? values[columns[e]] : Real(1), sum);
+        for (int64_t e = rows.pointer[i]; e < rows.pointer[i + 1]; ++e) {
+          if (rows.column[e] == i) continue;
+          const int64_t from = rows.edge ? rows.edge[e] : e;
+          const Real magnitude = rows.weight ? absolute(rows.weight[from]) : Real(1);
+          sum = fma(magnitude, values ? values[rows.column[e]] : Real(1), sum);
         }
         to[i] = adds ? to[i] + sum : sum;
       }
@@ -173,13 +198,13 @@ class SparseGraph {
   }
 
   int64_t n_, columns_, edges_, rows_ = 0;
-  CompressedRows graph_ = {}, transposed_ = {};
+  GraphRows<Real> graph_ = {}, transposed_ = {};
   RingLayout<Real> ring_;
   bool isRing_, selfEdges_ = false;
   const int32_t *rowPointer_, *column_;
   const Real* weight_;
-  const int32_t *sourcePointer_ = nullptr, *source_ = nullptr;
-  const Real *pullWeight_ = nullptr, *sourceWeight_ = nullptr;  // 0 for edges to oneself
+  const int32_t *sourcePointer_ = nullptr, *source_ = nullptr, *sourceEdge_ = nullptr;
+  const Real* pullWeight_ = nullptr;  // 0 for edges to oneself
 };
 
 // ∂/∂weight_e = Σ g_i · X_j over batches, stages and steps, for the edge e from j to i.
@@ -250,9 +275,7 @@ class SparseEdges {
       using Four = Pack<float, 16>;
       const Four both = {{g[0], g[1], g[0], g[1]}};
       const auto pairs = [&](int64_t at) __attribute__((always_inline)) {
-        return both.v * loadPairs(xSources + 2 * int64_t(columns[at]),
-                                  xSources + 2 * int64_t(columns[at + 1]))
-                            .v;
+        return both.v * loadPairs(xSources, columns + at).v;
       };
       typedef int32_t Selection __attribute__((vector_size(16)));
       for (; e + 4 <= end; e += 4) {

@@ -7,6 +7,9 @@
 //   pull(sources, begin, end, planes, scratch), pullBack(...)    P = A X, and G = A^T g
 //   spread(planes, begin, end, sources)     puts the block's part of a source array
 //   scratchLength()                         Reals of scratch memory that a thread needs for these
+// Several stretches of a run may be stepped side by side as `lanes`, which share the gather of an
+// edge: lane k is at step n + k laneSteps, and its phases stand beside those of lane 0 like further
+// batches. Where that lies beyond the last step, a lane rests.
 #pragma once
 
 #include "cpu/kuramoto_constants.h"
@@ -33,16 +36,22 @@ class KuramotoStepper {
 
  public:
   KuramotoStepper(const KuramotoSystem<Real>& op, const KuramotoConstants<Real>& constants,
-                  Graph& graph, Context& context)
-      : op_(op), c_(constants), graph_(graph), context_(context) {
-    const int64_t count = c_.batch * c_.oscillators;
+                  Graph& graph, Context& context, int64_t lanes = 1, int64_t laneSteps = 0)
+      : op_(op),
+        c_(constants),
+        graph_(graph),
+        context_(context),
+        lanes_(lanes),
+        laneSteps_(laneSteps),
+        laneLength_(constants.batch * constants.oscillators) {
+    const int64_t count = lanes * laneLength_;
     rows_ = graph.blockRows();
     blocks_ = (c_.oscillators + rows_ - 1) / rows_;
     phases_ = context.workspace<Phase>(count);
     stagePhases_ = c_.stages > 1 ? context.workspace<Phase>(count) : phases_;
     total_ = c_.stages > 1 ? context.workspace<Real>(count) : nullptr;
     noise_ = op.diffusion > 0 ? context.workspace<Real>(count) : nullptr;
-    tileLength_ = 2 * c_.batch * rows_;
+    tileLength_ = 2 * lanes * c_.batch * rows_;
     scratchLength_ = tileLength_ + graph.scratchLength() + 64;
     scratch_ = context.workspace<Real>(context.threads() * scratchLength_);
     for (Real*& sources : sources_) {
@@ -52,7 +61,7 @@ class KuramotoStepper {
     orders_ = context.workspace<Circle<double>>(blocks_ * c_.batch);
   }
 
-  Phase* phases() { return phases_; }
+  Phase* phases() { return phases_; }  // (lanes, batch, N)
   // From here on the whole turns that a phase takes are counted, as those of phases in [-π, π).
   void countTurns(Phase* turns) { turns_ = turns; }
 
@@ -61,7 +70,7 @@ class KuramotoStepper {
     forEachBlock(context_, blocks_, [&](int64_t worker, int64_t block) {
       const int64_t begin = block * rows_, end = blockEnd(block);
       const Planes<Real> planes = tile(worker);
-      for (int64_t b = 0; b < c_.batch; ++b) {
+      for (int64_t b = 0; b < lanes_ * c_.batch; ++b) {
         forEachVector<Real>(end - begin, [&](int64_t at, auto access) {
           const int64_t i = begin + at;
           const auto phase = loadPhases<Real>(access, phases_ + b * c_.oscillators + i);
@@ -75,14 +84,16 @@ class KuramotoStepper {
   }
 
   // Step n of this call.
-  void step(int64_t n, const StepRecord<Real>& record) {
+  void step(int64_t n, const StepRecord<Real>& record) { step(n, &record); }
+  // The same with a record of every lane; of orders, only that of a single lane.
+  void step(int64_t n, const StepRecord<Real>* records) {
     for (int64_t stage = 0; stage < c_.stages; ++stage) {
       forEachBlock(context_, blocks_, [&](int64_t worker, int64_t block) {
-        passBlock(worker, block, n, stage, record);
+        passBlock(worker, block, n, stage, records);
       });
       now_ = 1 - now_;
     }
-    if (record.order) addOrders(record.order);
+    if (records->order) addOrders(records->order);
   }
 
  private:
@@ -91,7 +102,7 @@ class KuramotoStepper {
     return end < c_.oscillators ? end : c_.oscillators;
   }
   Planes<Real> tile(int64_t worker) const {
-    return {scratch_ + worker * scratchLength_, c_.batch, rows_};
+    return {scratch_ + worker * scratchLength_, lanes_ * c_.batch, rows_};
   }
   template <class Access>
   HOST_DEVICE static void storeSource(const Real* precision, Real* sines, Real* cosines, int64_t i,
@@ -115,13 +126,14 @@ class KuramotoStepper {
     const Real *strengths, *rates, *precision, *drive, *given;
     const Phase* drifts;
     Real *kept, *total, *noise;
-    Phase *phases, *stagePhases, *recorded, *turnCounts;
+    Phase *phases, *stagePhases, *nextPhases, *recorded, *turnCounts;
     int64_t planeLength;
   };
 
-  Pass passOf(int64_t n, int64_t stage, const StepRecord<Real>& record) const {
+  Pass passOf(int64_t n, int64_t stage, int64_t lane, const StepRecord<Real>& record) const {
     Pass pass = {};
-    pass.planeLength = c_.batch * c_.oscillators;
+    const int64_t offset = lane * laneLength_;
+    pass.planeLength = laneLength_;
     pass.first = stage == 0;
     pass.last = stage + 1 == c_.stages;
     pass.only = c_.stages == 1;
@@ -141,43 +153,58 @@ class KuramotoStepper {
     const int64_t plane = 2 * stage * pass.planeLength;
     if (record.givenPulls) pass.given = record.givenPulls + plane;
     if (record.keptPulls) pass.kept = record.keptPulls + plane;
-    pass.total = total_;
-    pass.noise = noise_;
-    pass.phases = phases_;
-    pass.stagePhases = pass.first ? phases_ : stagePhases_;
+    pass.total = total_ ? total_ + offset : nullptr;
+    pass.noise = noise_ ? noise_ + offset : nullptr;
+    pass.phases = phases_ + offset;
+    pass.nextPhases = stagePhases_ + offset;
+    pass.stagePhases = pass.first ? pass.phases : pass.nextPhases;
     pass.recorded = record.phases;
     pass.turnCounts = turns_;
     return pass;
   }
 
   void passBlock(int64_t worker, int64_t block, int64_t n, int64_t stage,
-                 const StepRecord<Real>& record) {
+                 const StepRecord<Real>* records) {
     const int64_t begin = block * rows_, end = blockEnd(block);
-    const Planes<Real> planes = tile(worker);
-    if (!record.givenPulls) {
+    Planes<Real> planes = tile(worker);
+    const bool given = records->givenPulls;
+    if (!given) {
       prefetch(begin, end);
       graph_.pull(sources_[now_], begin, end, planes, planes.data + tileLength_);
     }
-    if (noise_ && stage == 0) drawNoise(n, begin, end);
-    Pass pass = passOf(n, stage, record);
+    for (int64_t lane = 0; lane < lanes_; ++lane) {
+      const int64_t laneStep = n + lane * laneSteps_;
+      if (laneStep >= op_.steps) break;
+      if (noise_ && stage == 0) drawNoise(laneStep, lane, begin, end);
+      Planes<Real> lanePlanes = planes;
+      lanePlanes.data += lane * c_.batch * rows_;
+      passLane(block, passOf(laneStep, stage, lane, records[lane]), records[lane], lanePlanes);
+    }
+    if (!given) graph_.spread(planes, begin, end, sources_[1 - now_]);
+  }
+
+  void passLane(int64_t block, Pass pass, const StepRecord<Real>& record, Planes<Real> planes) {
     for (int64_t b = 0; b < c_.batch; ++b) {
       pass.coupling = c_.couplingOf(b);
       pass.rates = c_.ratesOf(b);
       pass.drifts = c_.driftsOf(b);
-      const Circle<double> order = passRow(pass, b, begin, end, planes);
+      const Circle<double> order = passRow(pass, b, block * rows_, blockEnd(block), planes);
       if (pass.last && record.order) orders_[block * c_.batch + b] = order;
     }
-    if (!record.givenPulls) graph_.spread(planes, begin, end, sources_[1 - now_]);
   }
 
   // Since the last stage a dense graph has driven the block's phases out of the upper caches: they
   // come back while the graph pulls.
   void prefetch(int64_t begin, int64_t end) const {
     constexpr int64_t kLine = 64 / int64_t(sizeof(Real));
-    for (int64_t b = 0; b < c_.batch; ++b) {
+    for (int64_t b = 0; b < lanes_ * c_.batch; ++b) {
       const int64_t row = b * c_.oscillators;
       for (int64_t i = row + begin; i < row + end; i += kLine) {
         __builtin_prefetch(phases_ + i, 1, 2);
+        if (b == 0) {
+          __builtin_prefetch(c_.drifts + i, 0, 2);
+          __builtin_prefetch(c_.unitStrengths + i, 0, 2);
+        }
         if (c_.stages == 1) continue;
         __builtin_prefetch(stagePhases_ + i, 1, 2);
         __builtin_prefetch(total_ + i, 1, 2);
@@ -190,7 +217,6 @@ class KuramotoStepper {
                          Planes<Real> planes) {
     Real *const sines = planes.of(0, b), *const cosines = planes.of(1, b);
     const int64_t row = b * c_.oscillators;
-    Phase* const nextPhases = stagePhases_;
     Circle<Lanes> order = {Lanes(Real(0)), Lanes(Real(0))};
     forEachVector<Real>(
         end - begin, [&](int64_t at, auto access) __attribute__((always_inline)) {
@@ -213,7 +239,7 @@ class KuramotoStepper {
             next = endStep(pass, i, element, access, rate);
           } else {
             next = nextStage(pass, i, element, access, rate);
-            storePhases<Real>(access, nextPhases + element, next);
+            storePhases<Real>(access, pass.nextPhases + element, next);
           }
           const auto circle = circleOfPhase<Lanes>(next);
           if (pass.last) {
@@ -276,13 +302,13 @@ class KuramotoStepper {
     return phase;
   }
 
-  void drawNoise(int64_t n, int64_t begin, int64_t end) {
+  void drawNoise(int64_t n, int64_t lane, int64_t begin, int64_t end) {
     const RandomStream random = {uint32_t(op_.seedLow), uint32_t(op_.seedHigh),
                                  uint32_t(op_.stream)};
     for (int64_t b = 0; b < c_.batch; ++b) {
       const int64_t row = (op_.firstStep + n) * c_.batch + b;
       drawNormals(random, row * c_.oscillators + begin, end - begin,
-                  noise_ + b * c_.oscillators + begin);
+                  noise_ + lane * laneLength_ + b * c_.oscillators + begin);
     }
   }
 
@@ -300,6 +326,7 @@ class KuramotoStepper {
   const KuramotoConstants<Real>& c_;
   Graph& graph_;
   Context& context_;
+  int64_t lanes_, laneSteps_, laneLength_;
   int64_t rows_, blocks_, tileLength_, scratchLength_;
   Phase *phases_, *stagePhases_, *turns_ = nullptr;
   Real *total_, *noise_, *scratch_, *sources_[2];

@@ -168,7 +168,8 @@ export interface KuramotoOptions {
   stream?: number
   /**
    * For the backward: keep the phases of every n-th step and compute those between again. Default: 1
-   * while all that is kept stays within 64 MiB (8 MiB all to all), else √steps.
+   * while all that is kept stays within 64 MiB (8 MiB all to all), else √steps; on the CPU and a sparse
+   * graph, √(steps / 12).
    */
   checkpoint?: number
   /** For the backward: keep what pulls each oscillator in every stage. Default: where 64 MiB allow. */
@@ -322,6 +323,13 @@ function emptyOutputs(call: KuramotoCall, options: KuramotoOptions): KuramotoRes
   }
 }
 
+// A state every √steps steps. The CPU computes the steps between four states of a sparse graph side by
+// side: there, checkpoints of one word and segments of three take least at √(steps / 12).
+function segmentSteps({ kind, device, graph, sizes }: KuramotoCall): number {
+  const sideBySide = kind === 'sparse' && graph.rowPointer !== null && device.index < 0
+  return Math.ceil(Math.sqrt(sideBySide ? sizes.steps / 12 : sizes.steps))
+}
+
 // What the backward will read: the phases before every n-th step, and what pulled in every stage.
 function keep(call: KuramotoCall, options: KuramotoOptions): Kept {
   const { rows, dtype, device } = call
@@ -334,7 +342,7 @@ function keep(call: KuramotoCall, options: KuramotoOptions): Kept {
   const { checkpoint, keepPulls } = options
   const most = call.kind === 'global' ? kKeptBytesGlobal : kKeptBytes
   const allFits = bytes(steps + 1, keepPulls ?? true) <= most
-  const checkpointEvery = Math.min(checkpoint ?? (allFits ? 1 : Math.ceil(Math.sqrt(steps))), steps)
+  const checkpointEvery = Math.min(checkpoint ?? (allFits ? 1 : segmentSteps(call)), steps)
   const count = Math.ceil(steps / checkpointEvery) + 1
   const withPulls = keepPulls ?? bytes(count, true) <= kKeptBytes
   return {
