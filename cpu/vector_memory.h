@@ -38,6 +38,22 @@ HOST_DEVICE Vector<float> load(const float16* from) {
   return eachLane<float>([&](int lane) { return widen(from[lane]); });
 #endif
 }
+#if defined(__AVX512BW__)
+// Half of the last place is rounded up, or, where the number is odd, a bit more; a NaN becomes
+// quiet. The upper halves of the lanes are then gathered by one permutation.
+HOST_DEVICE void store(bfloat16* to, Vector<float> x) {
+  const __m512i bits = (__m512i)x.v;
+  const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+  const __mmask16 notNumber = _mm512_cmp_ps_mask(x.v, x.v, _CMP_UNORD_Q);
+  __m512i rounded = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
+  rounded = _mm512_mask_sub_epi32(rounded, odd, rounded, _mm512_set1_epi32(-1));
+  rounded = _mm512_mask_or_epi32(rounded, notNumber, bits, _mm512_set1_epi32(0x400000));
+  typedef uint16_t Halves __attribute__((vector_size(kVectorBytes)));
+  constexpr Halves upper = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
+  const __m512i chosen = _mm512_permutexvar_epi16((__m512i)upper, rounded);
+  _mm256_storeu_si256((__m256i*)to, _mm512_castsi512_si256(chosen));
+}
+#else
 HOST_DEVICE void store(bfloat16* to, Vector<float> x) {
   const VectorInteger<float> bits = toBits(x);
   const VectorInteger<float> odd = (bits >> 16) & 1;
@@ -49,6 +65,7 @@ HOST_DEVICE void store(bfloat16* to, Vector<float> x) {
   const Halves halves = __builtin_convertvector(chosen.v, Halves);
   memcpy(to, &halves, sizeof halves);
 }
+#endif
 HOST_DEVICE void store(float16* to, Vector<float> x) {
 #if defined(__AVX512F__)
   _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(x.v, 0));
