@@ -85,17 +85,8 @@ void ThreadPool::run(int64_t count, const void* body, void (*call)(const void*, 
   }
   takeTasks();
   open_.store(0);
-  waitForWorkers();
+  while (active_.load() != 0) pauseThread();
   owner_.unlock();
-}
-
-void ThreadPool::waitForWorkers() {
-  const auto finished = [&] { return active_.load() == 0; };
-  if (spinUntil(finished)) return;
-  std::unique_lock lock(sleep_);
-  ownerSleeps_.store(true);
-  finished_.wait(lock, finished);
-  ownerSleeps_.store(false);
 }
 
 uint64_t ThreadPool::waitForJob(uint64_t seen) {
@@ -114,10 +105,7 @@ void ThreadPool::work() {
     seen = waitForJob(seen);
     active_.fetch_add(1);
     if (open_.load() == seen) takeTasks();
-    if (active_.fetch_sub(1) == 1 && ownerSleeps_.load()) {
-      const std::lock_guard lock(sleep_);
-      finished_.notify_one();
-    }
+    active_.fetch_sub(1);
   }
 }
 

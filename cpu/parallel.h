@@ -27,7 +27,6 @@ class ThreadPool {
   explicit ThreadPool(int threads);
   void work();
   void takeTasks();
-  void waitForWorkers();
   uint64_t waitForJob(uint64_t seen);
 
   int workers_ = 0;
@@ -43,11 +42,8 @@ class ThreadPool {
   std::atomic<int> active_{0};
   alignas(64) std::atomic<uint64_t> posted_{0};
   std::atomic<int> sleepers_{0};
-  // The owner sleeps, too, when its workers keep it waiting: one of them may be waiting for the
-  // processor on which the owner would spin.
-  std::atomic<bool> ownerSleeps_{false};
   std::mutex sleep_;
-  std::condition_variable wake_, finished_;
+  std::condition_variable wake_;
 };
 
 // A short wait that leaves the core's resources to its sibling.
