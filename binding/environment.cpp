@@ -8,7 +8,7 @@
 
 namespace entrain::binding {
 
-Environment::Environment(napi_env environment) : env(environment) {
+Environment::Environment(napi_env environment) : env(environment), externalMemory(environment) {
   napi_value name;
   check(napi_create_string_utf8(env, "entrain", NAPI_AUTO_LENGTH, &name));
   check(napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "binding/buffers.h"
+#include "binding/external_memory.h"
 #include "ops/stream.h"
 
 namespace entrain::binding {
@@ -23,6 +24,7 @@ class Environment {
 
   napi_env env;
   Buffers buffers;
+  ExternalMemory externalMemory;
   const double* arguments = nullptr;  // the array that lib/native.ts writes arguments to
   napi_ref argumentsReference = nullptr;
 

@@ -179,22 +179,23 @@ napi_value allocate(napi_env env, napi_callback_info info) {
     buffer.length = int64_t(arguments.number(2));
     buffer.stream = &here.stream(buffer.device);
     buffer.data = buffer.stream->allocate(buffer.bytes());
-    int64_t external = 0;
-    napi_adjust_external_memory(env, buffer.bytes(), &external);
+    here.externalMemory.allocated(buffer.bytes());
     return makeNumber(env, here.buffers.add(buffer));
   });
 }
 
-// release(handle): frees the memory after the work queued on it; a stale handle is ignored.
+// release(handle, byCollector): frees the memory after the work queued on it; a stale handle is
+// ignored.
 napi_value release(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
-    const Arguments<1> arguments(env, info);
+    const Arguments<2> arguments(env, info);
     Environment& here = environment(env);
     const double handle = arguments.number(0);
+    bool byCollector = false;
+    check(napi_get_value_bool(env, arguments.values[1], &byCollector));
     if (const Buffer* buffer = here.buffers.find(handle)) {
       buffer->stream->release(buffer->data, buffer->bytes());
-      int64_t external = 0;
-      napi_adjust_external_memory(env, -buffer->bytes(), &external);
+      here.externalMemory.released(buffer->bytes(), byCollector);
       here.buffers.remove(handle);
     }
     return nullptr;
@@ -300,7 +301,9 @@ napi_value memory(napi_env env, napi_callback_info info) {
 napi_value trim(napi_env env, napi_callback_info info) {
   return guarded(env, [&]() -> napi_value {
     const Arguments<1> arguments(env, info);
-    environment(env).stream(int(arguments.number(0))).trim();
+    Environment& here = environment(env);
+    here.stream(int(arguments.number(0))).trim();
+    here.externalMemory.trimmed();
     return nullptr;
   });
 }

@@ -22,12 +22,12 @@ class LaneSums {
     for (int j = 0; j < kVectors; ++j) sums_[j] += term(j * Vector<Real>::kLanes);
   }
   HOST_DEVICE Real total() const {
-    Real lanes[kLanes];
-    for (int j = 0; j < kVectors; ++j) store(lanes + j * Vector<Real>::kLanes, sums_[j]);
-    for (int width = kLanes / 2; width > 0; width /= 2) {
-      for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+    Vector<Real> sums[kVectors];
+    for (int j = 0; j < kVectors; ++j) sums[j] = sums_[j];
+    for (int half = kVectors / 2; half > 0; half /= 2) {
+      for (int j = 0; j < half; ++j) sums[j] += sums[j + half];
     }
-    return lanes[0];
+    return sumLanes(sums[0]);
   }
 
  private:

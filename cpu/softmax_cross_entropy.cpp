@@ -1,7 +1,7 @@
 // A row is read in pieces that stay in the first-level cache: the maximum of a piece, then its
-// exponentials; so memory is read once. Floor: one exponential a logit, 0.34 ns in float32 on a Zen
-// 4 core (22 instructions a vector); measured 0.45 ns forward, 0.42 backward, and in float64 1.1
-// ns.
+// exponentials; so memory is read once. Floor: one exponential a logit, 0.22 ns in float32 on a Zen
+// 4 core (13 cycles a vector of 16), or memory; measured of 32 MiB on two cores, in ns of one core:
+// 0.37 forward, 0.47 backward, and in bfloat16 0.33 and 0.40.
 #include "ops/softmax_cross_entropy.h"
 
 #include "cpu/kernel.h"

@@ -1,6 +1,5 @@
 // SIMD vectors of float or double in the width of the instruction set this copy is compiled for,
-// with the vocabulary of ops/scalar.h. Loads widen from any storage type and stores narrow to it;
-// the partial forms touch only the first `count` lanes.
+// with the vocabulary of ops/scalar.h. Loads and stores are in cpu/vector_memory.h.
 #pragma once
 
 #include <cstdint>
@@ -238,6 +237,40 @@ template <class Real>
 HOST_DEVICE Vector<Real> select(VectorInteger<Real> mask, Vector<Real> a, Vector<Real> b) {
   return mask.v ? a.v : b.v;
 }
+// The instructions give the second operand where the first is not beyond it, so NaN in `a` stays.
+#if defined(__x86_64__)
+#if defined(__AVX512F__)
+#define ENTRAIN_NATIVE(name) _mm512_##name
+#elif defined(__AVX2__)
+#define ENTRAIN_NATIVE(name) _mm256_##name
+#else
+#define ENTRAIN_NATIVE(name) _mm_##name
+#endif
+HOST_DEVICE Vector<float> minimum(Vector<float> a, Vector<float> b) {
+  return (Vector<float>::Native)ENTRAIN_NATIVE(min_ps)(b.v, a.v);
+}
+HOST_DEVICE Vector<double> minimum(Vector<double> a, Vector<double> b) {
+  return (Vector<double>::Native)ENTRAIN_NATIVE(min_pd)(b.v, a.v);
+}
+HOST_DEVICE Vector<float> maximum(Vector<float> a, Vector<float> b) {
+  return (Vector<float>::Native)ENTRAIN_NATIVE(max_ps)(b.v, a.v);
+}
+HOST_DEVICE Vector<double> maximum(Vector<double> a, Vector<double> b) {
+  return (Vector<double>::Native)ENTRAIN_NATIVE(max_pd)(b.v, a.v);
+}
+#undef ENTRAIN_NATIVE
+#endif
+
+#if defined(__AVX512F__)
+// (1 + x) 2^n of ops/exponential.h in two operations: the scaling rounds subnormal results once.
+HOST_DEVICE Vector<float> onePlusTimesPowerOfTwo(Vector<float> x, Vector<float> n) {
+  return (Vector<float>::Native)_mm512_scalef_ps((x + 1.0f).v, n.v);
+}
+HOST_DEVICE Vector<double> onePlusTimesPowerOfTwo(Vector<double> x, Vector<double> n) {
+  return (Vector<double>::Native)_mm512_scalef_pd((x + 1.0).v, n.v);
+}
+#endif
+
 template <class Real>
 HOST_DEVICE VectorInteger<Real> toInteger(Vector<Real> x) {
   return __builtin_convertvector(roundToEven(x).v, typename Vector<Real>::NativeInteger);
@@ -324,82 +357,6 @@ HOST_DEVICE void rarely(VectorInteger<Real> mask, Function function, Vector<Real
   }
 }
 
-// ---- memory ----
-
-template <class Real>
-HOST_DEVICE Vector<Real> load(const Real* from) {
-  Vector<Real> result;
-  memcpy(&result.v, from, sizeof result.v);
-  return result;
-}
-template <class Real>
-HOST_DEVICE void store(Real* to, Vector<Real> x) {
-  memcpy(to, &x.v, sizeof x.v);
-}
-
-HOST_DEVICE Vector<float> load(const bfloat16* from) {
-#if defined(__AVX512BW__)
-  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)from));
-  return (Vector<float>::Native)_mm512_slli_epi32(wide, 16);
-#elif defined(__AVX2__)
-  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)from));
-  return (Vector<float>::Native)_mm256_slli_epi32(wide, 16);
-#else
-  return eachLane<float>([&](int lane) { return widen(from[lane]); });
-#endif
-}
-HOST_DEVICE Vector<float> load(const float16* from) {
-#if defined(__AVX512F__)
-  return (Vector<float>::Native)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i*)from));
-#elif defined(__F16C__)
-  return (Vector<float>::Native)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)from));
-#else
-  return eachLane<float>([&](int lane) { return widen(from[lane]); });
-#endif
-}
-HOST_DEVICE void store(bfloat16* to, Vector<float> x) {
-  const VectorInteger<float> bits = toBits(x);
-  const VectorInteger<float> odd = (bits >> 16) & 1;
-  const VectorInteger<float> rounded = (bits + odd + 0x7fff) >> 16;
-  const VectorInteger<float> quiet = (bits >> 16) | 0x40;
-  const VectorInteger<float> isNumber = x.v == x.v;
-  const VectorInteger<float> chosen = isNumber.v ? rounded.v : quiet.v;
-  typedef uint16_t Halves __attribute__((vector_size(kVectorBytes / 2)));
-  const Halves halves = __builtin_convertvector(chosen.v, Halves);
-  memcpy(to, &halves, sizeof halves);
-}
-HOST_DEVICE void store(float16* to, Vector<float> x) {
-#if defined(__AVX512F__)
-  _mm256_storeu_si256((__m256i*)to, _mm512_cvtps_ph(x.v, 0));
-#elif defined(__F16C__)
-  _mm_storeu_si128((__m128i*)to, _mm256_cvtps_ph(x.v, 0));
-#else
-  for (int lane = 0; lane < Vector<float>::kLanes; ++lane) to[lane] = narrow<float16>(x[lane]);
-#endif
-}
-
-template <class Storage>
-HOST_DEVICE Vector<Compute<Storage>> loadPartial(const Storage* from, int64_t count) {
-  Storage lanes[Vector<Compute<Storage>>::kLanes] = {};
-  memcpy(lanes, from, size_t(count) * sizeof(Storage));
-  return load(lanes);
-}
-template <class Storage>
-HOST_DEVICE void storePartial(Storage* to, Vector<Compute<Storage>> x, int64_t count) {
-  Storage lanes[Vector<Compute<Storage>>::kLanes];
-  store(lanes, x);
-  memcpy(to, lanes, size_t(count) * sizeof(Storage));
-}
-
-// The sum of all lanes, in a fixed order: halves first.
-template <class Real>
-HOST_DEVICE Real sumLanes(Vector<Real> x) {
-  Real lanes[Vector<Real>::kLanes];
-  store(lanes, x);
-  for (int width = Vector<Real>::kLanes / 2; width > 0; width /= 2) {
-    for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
-  }
-  return lanes[0];
-}
-
 }  // namespace entrain::inline ENTRAIN_ISA
+
+#include "cpu/vector_memory.h"

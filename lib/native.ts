@@ -48,7 +48,7 @@ interface Addon {
   invoke(operation: number): void
   signatures(): OperationSignature[]
   allocate(device: number, dtype: number, length: number): number
-  release(handle: number): void
+  release(handle: number, byCollector: boolean): void
   upload(handle: number, bytes: Uint8Array): void
   download(handle: number, to: ArrayBuffer): Promise<ArrayBuffer>
   copyBuffer(to: number, from: number): void

@@ -30,7 +30,7 @@ class Storage {
 }
 
 // The safety net for tensors that nobody disposed. A handle that was released before is ignored.
-const abandoned = new FinalizationRegistry<number>((handle) => native().release(handle))
+const abandoned = new FinalizationRegistry<number>((handle) => native().release(handle, true))
 
 // Tensors made inside a backward function, so that the tape can dispose its temporaries. Backward is
 // synchronous, so a plain variable is enough.
@@ -240,7 +240,7 @@ export class Tensor<D extends Dtype = Dtype> implements Disposable {
     this.#disposed = true
     this.node = null
     this.owner?.delete(this)
-    if (--this.#storage.references === 0) native().release(this.#storage.handle)
+    if (--this.#storage.references === 0) native().release(this.#storage.handle, false)
   }
 
   [Symbol.dispose](): void {

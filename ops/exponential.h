@@ -39,6 +39,15 @@ HOST_DEVICE Real exponentialRest(Real x, Real& n) {
   }
 }
 
+// (1 + x) 2^n for whole n, where only the result may be subnormal or infinite.
+template <class Real>
+HOST_DEVICE Real onePlusTimesPowerOfTwo(Real x, Real n) {
+  // 2^n in two factors, since n may lie beyond the exponents of normal numbers.
+  const Real half = roundToEven(n * Real(Lane<Real>(0.5)));
+  const Real scale = powerOfTwo(half);
+  return fma(x, scale, scale) * powerOfTwo(n - half);
+}
+
 // e^x, with subnormal results, infinity beyond the largest number and 0 below the smallest.
 template <class Real>
 HOST_DEVICE Real exponential(Real x) {
@@ -47,10 +56,7 @@ HOST_DEVICE Real exponential(Real x) {
   const Real most = Real(Lane<Real>(single ? 89.0 : 710.0));
   Real n;
   const Real rest = exponentialRest(minimum(maximum(x, least), most), n);
-  // 2^n in two factors, since n may lie beyond the exponents of normal numbers.
-  const Real half = roundToEven(n * Real(Lane<Real>(0.5)));
-  const Real scale = powerOfTwo(half);
-  return fma(rest, scale, scale) * powerOfTwo(n - half);
+  return onePlusTimesPowerOfTwo(rest, n);
 }
 
 // σ(x) = 1 / (1 + e^-x), relatively accurate in both tails; 0 where it is below the normal numbers.

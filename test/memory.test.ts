@@ -358,6 +358,20 @@ describe('the garbage collector', () => {
     assert.ok(collections < 10, `4000 tensors that were disposed cost ${collections} collections`)
   })
 
+  test('rests while steps take and give back much more than it waits for', async () => {
+    const program = `${pressure}
+      const held = []
+      const most = await run(6000, (tensor) => {
+        held.push(tensor)
+        if (held.length === 200) for (const each of held.splice(0)) each.dispose()
+      })
+      console.log(most, collections)`
+    const { stdout, stderr } = await runProgram(program)
+    const [most = NaN, collections = NaN] = stdout.split(' ').map(Number)
+    assert.ok(most > 100 * 2 ** 20 && most <= 200 * 2 ** 20, `${most} bytes in use ${stderr}`)
+    assert.ok(collections < 15, `30 steps of 200 MiB cost ${collections} collections`)
+  })
+
   test('frees tensors that nobody disposed', async () => {
     const program = `
       import { setTimeout as sleep } from 'node:timers/promises'
