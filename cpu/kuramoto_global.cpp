@@ -178,8 +178,7 @@ void finishBlock(const GlobalRun<Real>& run, const GlobalBlock& block) {
     op.finalPhases[element + i] = radiansOf(phases[i]);
   }
   if (!op.winding || op.steps == 0) return;
-  double rates[kGlobalBlock];
-  global::ratesOf(op, system, block, rates);
+  const global::RatesOf<KuramotoGlobalForward<Real>> rates(op, system, block);
   const Integer<Real>* const drifts = run.plan.drifts + system.ratePlace + block.begin;
   for (int64_t i = 0; i < count; ++i) {
     op.winding[element + i] +=

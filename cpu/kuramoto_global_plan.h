@@ -5,6 +5,9 @@
 // whole vectors; the numbers in between do no harm.
 #pragma once
 
+#include <type_traits>
+#include <utility>
+
 #include "cpu/kernel.h"
 #include "cpu/vector.h"
 #include "ops/kuramoto_global.h"
@@ -150,38 +153,64 @@ void placeSystems(const Operation& op, GlobalPlan<Real>& plan, Context& context)
 }
 
 // The rates of a block in float64: ω + u as far as u does not change from step to step.
+template <class Stored>
+class BlockRates {
+ public:
+  template <class Operation>
+  HOST_DEVICE BlockRates(const Operation& op, const GlobalSystem& system, const GlobalBlock& block)
+      : count_(block.end - block.begin) {
+    const int64_t node = system.node + block.begin, row = system.first + block.begin;
+    const bool isShared = op.naturalFrequencies.length == op.oscillators;
+    omega_ = op.naturalFrequencies.data + (isShared ? node : row);
+    if (op.driveKind == kNodeDrive) drive_ = op.drive.data + node;
+    if (op.driveKind == kBatchDrive) drive_ = op.drive.data + row;
+  }
+  int64_t count() const { return count_; }
+  HOST_DEVICE double operator[](int64_t i) const {
+    return double(omega_[i]) + (drive_ ? double(drive_[i]) : 0.0);
+  }
+  // Those from `i` on, zeros behind the last.
+  HOST_DEVICE Vector<double> lanes(int64_t i) const {
+    const Vector<double> omega = wideLanes(omega_, i);
+    return drive_ ? omega + wideLanes(drive_, i) : omega;
+  }
+
+ private:
+  HOST_DEVICE Vector<double> wideLanes(const Stored* from, int64_t i) const {
+    constexpr int kLanes = Vector<double>::kLanes;
+    typedef Stored Lanes __attribute__((vector_size(kLanes * sizeof(Stored))));
+    Lanes lanes = {};
+    if (count_ - i >= kLanes) {
+      memcpy(&lanes, from + i, sizeof lanes);
+    } else if (i < count_) {
+      memcpy(&lanes, from + i, size_t(count_ - i) * sizeof(Stored));
+    }
+    return __builtin_convertvector(lanes, typename Vector<double>::Native);
+  }
+
+  const Stored *omega_, *drive_ = nullptr;
+  int64_t count_;
+};
 template <class Operation>
-HOST_DEVICE void ratesOf(const Operation& op, const GlobalSystem& system, const GlobalBlock& block,
-                         double (&rates)[kGlobalBlock]) {
-  const bool isShared = op.naturalFrequencies.length == op.oscillators;
-  const int64_t node = system.node + block.begin, row = system.first + block.begin;
-  const int64_t count = block.end - block.begin;
-  const auto* const omega = op.naturalFrequencies.data + (isShared ? node : row);
-  for (int64_t i = 0; i < count; ++i) rates[i] = double(omega[i]);
-  if (op.driveKind != kNodeDrive && op.driveKind != kBatchDrive) return;
-  const auto* const drive = op.drive.data + (op.driveKind == kNodeDrive ? node : row);
-  for (int64_t i = 0; i < count; ++i) rates[i] += double(drive[i]);
-}
+using RatesOf = BlockRates<std::remove_cv_t<
+    std::remove_pointer_t<decltype(std::declval<Operation>().naturalFrequencies.data)>>>;
 
 // The greatest of a block; says which is none.
 template <class Real, class Operation>
 double greatestRate(const Operation& op, const GlobalPlan<Real>& plan, const GlobalBlock& block,
                     Context& context) {
   using Lanes = Vector<double>;
-  alignas(64) double rates[kGlobalBlock];
-  ratesOf(op, plan.systemOf(block), block, rates);
-  const int64_t count = block.end - block.begin;
-  for (int64_t i = count; i < padded(count); ++i) rates[i] = 0;
+  const RatesOf<Operation> rates(op, plan.systemOf(block), block);
   Lanes most(0.0), nothing(0.0);
-  for (int64_t i = 0; i < padded(count); i += Lanes::kLanes) {
-    const Lanes rate = absolute(load(rates + i));
+  for (int64_t i = 0; i < rates.count(); i += Lanes::kLanes) {
+    const Lanes rate = absolute(rates.lanes(i));
     most = maximum(most, rate);
     nothing += rate - rate;  // NaN of infinity and of NaN
   }
   double greatest = 0;
   for (int lane = 0; lane < Lanes::kLanes; ++lane) greatest = maximum(greatest, most[lane]);
   if (sumLanes(nothing) == 0) return greatest;
-  for (int64_t i = 0; i < count; ++i) {
+  for (int64_t i = 0; i < rates.count(); ++i) {
     if (rates[i] - rates[i] == 0) continue;
     context.raise(runtime::FaultRule::rateRange, plan.systemOf(block).first + block.begin + i,
                   rates[i]);
@@ -196,16 +225,20 @@ HOST_DEVICE void storeNarrow(int32_t* to, Vector<double> x) {
   const Halves halves = __builtin_convertvector(toInteger(x).v, Halves);
   memcpy(to, &halves, sizeof halves);
 }
-// The drifts of rates in float64; writes whole vectors.
-HOST_DEVICE void driftsOf(const double* rates, int64_t count, double timeStep, int shift,
+// The drifts of a block, zeros behind them.
+template <class Stored>
+HOST_DEVICE void driftsOf(const BlockRates<Stored>& rates, double timeStep, int shift,
                           int32_t* to) {
-  for (int64_t i = 0; i < count; i += Vector<double>::kLanes) {
-    storeNarrow(to + i, driftUnits(load(rates + i), timeStep, shift));
+  for (int64_t i = 0; i < padded(rates.count()); i += Vector<double>::kLanes) {
+    storeNarrow(to + i, driftUnits(rates.lanes(i), timeStep, shift));
   }
 }
-HOST_DEVICE void driftsOf(const double* rates, int64_t count, double timeStep, int shift,
+template <class Stored>
+HOST_DEVICE void driftsOf(const BlockRates<Stored>& rates, double timeStep, int shift,
                           int64_t* to) {
-  for (int64_t i = 0; i < count; ++i) to[i] = driftOf<double>(rates[i], timeStep, shift);
+  for (int64_t i = 0; i < padded(rates.count()); ++i) {
+    to[i] = i < rates.count() ? driftOf<double>(rates[i], timeStep, shift) : 0;
+  }
 }
 
 // The greatest step of the free rotation tells the shift of all drifts.
@@ -236,14 +269,12 @@ void setRates(const Operation& op, GlobalPlan<Real>& plan, GlobalSystem* systems
     for (int64_t number = first; number < end; ++number) {
       const GlobalBlock& block = plan.blocks[number];
       const GlobalSystem& system = plan.systemOf(block);
-      alignas(64) double rates[kGlobalBlock];
-      ratesOf(op, system, block, rates);
-      const int64_t place = system.ratePlace + block.begin, count = block.end - block.begin;
-      driftsOf(rates, count, system.timeStep, plan.shift, drifts + place);
-      for (int64_t i = count; i < padded(count); ++i) drifts[place + i] = 0;
-      if (!kept) continue;
-      for (int64_t i = 0; i < count; ++i) kept[place + i] = Real(rates[i]);
-      for (int64_t i = count; i < padded(count); ++i) kept[place + i] = 0;
+      const RatesOf<Operation> rates(op, system, block);
+      const int64_t place = system.ratePlace + block.begin;
+      driftsOf(rates, system.timeStep, plan.shift, drifts + place);
+      for (int64_t i = 0; i < padded(rates.count()) && kept; ++i) {
+        kept[place + i] = i < rates.count() ? Real(rates[i]) : Real(0);
+      }
     }
   });
   plan.drifts = drifts;

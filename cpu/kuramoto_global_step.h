@@ -159,11 +159,11 @@ HOST_DEVICE void wind(const GlobalArrays<Real>& arrays, int64_t i, VectorInteger
 
 // The Euler step of most calls: one sine, whose amplitude stands in units of a phase's last place.
 // Functions of their own, with arguments by value: the loops keep everything in registers.
-template <bool kWinds>
+template <bool kWinds, int kTerms>
 __attribute__((noinline)) void plainStep(const GlobalStage<float> stage,
-                                         const GlobalArrays<float> arrays) {
+                                         const GlobalArrays<float> arrays, float scale) {
   using Lanes = Vector<float>;
-  const ScaledSine<Lanes> sine(stage.weight * stage.strength * stage.field.amplitude * 0x1p32f);
+  const ScaledSine<Lanes, kTerms> sine(scale);
   const VectorInteger<float> later(wrappingDifference(stage.field.phase, int32_t(1) << 30));
   const int64_t count = padded(arrays.count);
   for (int64_t i = 0; i < count; i += Lanes::kLanes) {
@@ -225,7 +225,10 @@ template <class Real>
 HOST_DEVICE void runStage(const GlobalStage<Real>& stage, const GlobalArrays<Real>& arrays) {
   if constexpr (std::is_same_v<Real, float>) {
     if (stage.isPlain) {
-      return arrays.winding ? plainStep<true>(stage, arrays) : plainStep<false>(stage, arrays);
+      const float scale = stage.weight * stage.strength * stage.field.amplitude * 0x1p32f;
+      if (arrays.winding) return plainStep<true, 5>(stage, arrays, scale);
+      return ScaledSine<float>::takesFourTerms(scale) ? plainStep<false, 4>(stage, arrays, scale)
+                                                      : plainStep<false, 5>(stage, arrays, scale);
     }
   }
   generalStage(stage, arrays);

@@ -82,22 +82,27 @@ HOST_DEVICE Real sineOfPhase(Integer<Real> phase) {
   }
 }
 
-// `scale` times sin of a phase, for float: the factor goes into the coefficients.
-template <class Real>
+// `scale` times sin of a phase, for float: the factor goes into the coefficients. With 5 of them
+// the error is 3.3e-9 of the scale, with 4 it is 5.9e-7.
+template <class Real, int terms = 5>
 struct ScaledSine {
+  static_assert(terms == 4 || terms == 5);
   Real c0, c1, c2, c3, c4;
 
   HOST_DEVICE explicit ScaledSine(float scale)
-      : c0(scale * 0x1.921fb6p+0f),
-        c1(scale * -0x1.4abbc2p-1f),
-        c2(scale * 0x1.4668bp-4f),
-        c3(scale * -0x1.324ccap-8f),
+      : c0(scale * (terms == 5 ? 0x1.921fb6p+0f : 0x1.921f5cp+0f)),
+        c1(scale * (terms == 5 ? -0x1.4abbc2p-1f : -0x1.4ab278p-1f)),
+        c2(scale * (terms == 5 ? 0x1.4668bp-4f : 0x1.455cf2p-4f)),
+        c3(scale * (terms == 5 ? -0x1.324ccap-8f : -0x1.1bf946p-8f)),
         c4(scale * 0x1.3daff6p-13f) {}
+  // Whether 4 do: they err by less than 1/32 of the unit of the result.
+  HOST_DEVICE static bool takesFourTerms(float scale) { return absolute(scale) < 53000.0f; }
   // Of the phase that lies a quarter turn after `later`; in quarter turns from the nearest zero.
   HOST_DEVICE Real operator()(Integer<Real> later) const {
     const Real x = fma(absolute(toReal(later)), Real(-0x1p-30f), Real(1.0f));
     const Real z = x * x;
-    return x * fma(fma(fma(fma(c4, z, c3), z, c2), z, c1), z, c0);
+    const Real rest = terms == 5 ? fma(c4, z, c3) : c3;
+    return x * fma(fma(fma(rest, z, c2), z, c1), z, c0);
   }
 };
 
