@@ -204,7 +204,7 @@ HOST_DEVICE Word<Real> mixed(Word<Real> h) {
 
 // The twelve gradients of 3D in the lattice's coordinates, doubled, in pairs of bits as of
 // gradientCode: γ = ±e_k and e_j − e_k, the midpoints of a cube's edges in a turned frame.
-constexpr uint32_t skewedCodes(int axis) {
+HOST_DEVICE constexpr uint32_t skewedCodes(int axis) {
   return axis == 0 ? 0x70070700u : axis == 1 ? 0x070d7000u : 0x0070dd00u;
 }
 
@@ -222,16 +222,19 @@ struct IntegerHash {
     Word<Real> next[dim];
     SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) next[k] = words[k] + wordsOf<Real>(axisFactor(k));
-    if constexpr (dim == 3) return skewedHashes(words, next, axes, hashes.words);
-    SIMPLEX_UNROLL
-    for (int c = 0; c <= dim; ++c) {
-      Word<Real> word = wordsOf<Real>(0u);
+    if constexpr (dim == 3) {
+      skewedHashes(words, next, axes, hashes.words);
+    } else {
       SIMPLEX_UNROLL
-      for (int k = 0; k < dim; ++k) {
-        word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
-                                   wordsOf<Real>(0u - axisFactor(k)));
+      for (int c = 0; c <= dim; ++c) {
+        Word<Real> word = wordsOf<Real>(0u);
+        SIMPLEX_UNROLL
+        for (int k = 0; k < dim; ++k) {
+          word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
+                                     wordsOf<Real>(0u - axisFactor(k)));
+        }
+        hashes.words[c] = mixed<Real>(word);
       }
-      hashes.words[c] = mixed<Real>(word);
     }
   }
   // A corner's word differs from that of the first or last in one axis.
@@ -253,11 +256,11 @@ struct IntegerHash {
       signedTwoOf<skewedCodes(0)>(hash, g[0]);
       signedTwoOf<skewedCodes(1)>(hash, g[1]);
       signedTwoOf<skewedCodes(2)>(hash, g[2]);
-      return;
+    } else {
+      const int shifts[] = {0, 3, 6, 10};  // signs and leading mantissas of the axes are apart
+      SIMPLEX_UNROLL
+      for (int k = 0; k < dim; ++k) signedUnit(shiftLeft(hash, shifts[k]), g[k]);
     }
-    const int shifts[] = {0, 3, 6, 10};  // signs and leading mantissas of the axes are apart
-    SIMPLEX_UNROLL
-    for (int k = 0; k < dim; ++k) signedUnit(shiftLeft(hash, shifts[k]), g[k]);
   }
   template <int dim>
   HOST_DEVICE void gradient(const Hashes<dim>& hashes, int corner, Real (&g)[dim]) const {

@@ -115,7 +115,9 @@ HOST_DEVICE void skewedSum(const SkewedCorners<Real, Hash>& corners, const Hash&
   for (int c = 0; c < 4; ++c) {
     Real g[3];
     hash.template gradient<3>(corners.hashes, c, g);
-    const Real(&x)[3] = c < 2 ? y : far;
+    Real x[3];
+    SIMPLEX_UNROLL
+    for (int k = 0; k < 3; ++k) x[k] = c < 2 ? y[k] : far[k];
     Real dot = c == 1   ? fma(g[0], x[0], -corners.order.ofLargest(g))
                : c == 2 ? fma(g[0], x[0], corners.order.ofSmallest(g))
                         : g[0] * x[0];
