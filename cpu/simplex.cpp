@@ -1,8 +1,8 @@
-// Floor: arithmetic. One octave of 16 points in 3D takes about 140 operations of AVX-512, for which
-// a Zen 4 core (two at a time, one of them a product or comparison) needs 72 cycles. Measured
-// there: 92 cycles with the integer hash, 256³ points of 6 octaves in 158 ms of one core (0.78 of
-// the floor), 101 cycles and 175 ms with a table by VBMI; with the derivative 1.46 and 1.52 times
-// as long.
+// Floor: arithmetic. One octave of 16 points in 3D with the integer hash takes 117 operations of
+// AVX-512, for which a Zen 4 core (two at a time, one of them a product or comparison) needs 59
+// cycles. Measured there: 72 cycles, 256³ points of 6 octaves in 126 ms of one core (0.8 of the
+// floor); with a table by VBMI 82 cycles and 142 ms. With the derivative 161 operations and 116
+// cycles, with a table 125: 1.6 and 1.5 times as long.
 #include "ops/simplex.h"
 
 #include "cpu/simplex_rows.h"

@@ -7,6 +7,25 @@
 
 namespace entrain::inline ENTRAIN_ISA {
 
+// The components of the 12 gradients, as gradientOf of ops/simplex_table.h makes them.
+template <int dim>
+struct Components {
+  float of[dim][16];
+
+  constexpr Components() : of() {
+    for (int number = 0; number < 12; ++number) {
+      for (int k = 0; k < dim; ++k) {
+        const int first = number & 1 ? -2 : 2, second = number & 2 ? -2 : 2;
+        const int flat = k == 0       ? (number < 8 ? first : 0)
+                         : number < 4 ? second
+                         : number < 8 ? 0
+                                      : first;
+        of[k][number] = float(dim == 3 ? skewedComponent(number, k) : flat);
+      }
+    }
+  }
+};
+
 struct ByteTableHash {
   using Real = Vector<float>;
   using Bits = VectorWord<float>;
@@ -37,12 +56,14 @@ struct ByteTableHash {
     constexpr uint32_t last = dim < 4 ? 1u << (8 * dim) : 0u;
     if constexpr (dim == 2) return addWhere(axes.chosen[0][k], Bits(last), Bits(1u << 8));
     if constexpr (dim == 3) {
-      const Bits both = addWhere(axes.chosen[0][k], Bits(last | 1u << 16), Bits(1u << 8));
-      return addWhere(axes.chosen[1][k], both, Bits(0u - (1u << 16)));
+      const Bits both = addWhere(axes.isLargest(k), Bits(last | 1u << 16), Bits(1u << 8));
+      return addWhere(axes.isSmallest(k), both, Bits(0u - (1u << 16)));
     }
-    Bits result = addWhere(axes.chosen[0][k], Bits(0u), Bits(1u << 8));
-    result = addWhere(axes.chosen[1][k], result, Bits(1u << 16));
-    return addWhere(axes.chosen[dim - 2][k], result, Bits(1u << 24));
+    if constexpr (dim == 4) {
+      Bits result = addWhere(axes.chosen[0][k], Bits(0u), Bits(1u << 8));
+      result = addWhere(axes.chosen[1][k], result, Bits(1u << 16));
+      return addWhere(axes.chosen[2][k], result, Bits(1u << 24));
+    }
   }
   template <int dim>
   HOST_DEVICE Bits lookUpAll(const __m512i (&at)[dim]) const {
@@ -76,15 +97,10 @@ struct ByteTableHash {
       const __m512i number = (__m512i)shiftRight(word, 8 * byte).v;
       SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) {
-        g[k] = (Real::Native)_mm512_permutexvar_ps(number, components(k));
+        alignas(64) static constexpr Components<dim> components;
+        g[k] = (Real::Native)_mm512_permutexvar_ps(number, _mm512_load_ps(components.of[k]));
       }
     }
-  }
-  // Component k of the 12 gradients, as gradientCodeOf has them, doubled.
-  HOST_DEVICE static __m512 components(int k) {
-    if (k == 0) return _mm512_setr_ps(2, -2, 2, -2, 2, -2, 2, -2, 0, 0, 0, 0, 0, 0, 0, 0);
-    if (k == 1) return _mm512_setr_ps(2, 2, -2, -2, 0, 0, 0, 0, 2, -2, 2, -2, 0, 0, 0, 0);
-    return _mm512_setr_ps(0, 0, 0, 0, 2, 2, -2, -2, 2, 2, -2, -2, 0, 0, 0, 0);
   }
 };
 

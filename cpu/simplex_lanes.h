@@ -164,8 +164,21 @@ HOST_DEVICE VectorWord<double> pick(LaneMask<double> mask, VectorWord<double> a,
                                     VectorWord<double> b) {
   return VectorWord<double>::Native(_mm512_mask_blend_epi64(mask.bits, (__m512i)b.v, (__m512i)a.v));
 }
+HOST_DEVICE Vector<float> pick(LaneMask<float> mask, Vector<float> a, Vector<float> b) {
+  return (Vector<float>::Native)_mm512_mask_blend_ps(mask.bits, b.v, a.v);
+}
+HOST_DEVICE Vector<double> pick(LaneMask<double> mask, Vector<double> a, Vector<double> b) {
+  return (Vector<double>::Native)_mm512_mask_blend_pd(mask.bits, b.v, a.v);
+}
+HOST_DEVICE LaneMask<float> butNot(LaneMask<float> a, LaneMask<float> b) {
+  return {_kandn_mask16(b.bits, a.bits)};
+}
+HOST_DEVICE LaneMask<double> butNot(LaneMask<double> a, LaneMask<double> b) {
+  return {_kandn_mask8(b.bits, a.bits)};
+}
+// As integers, which Zen compares in twice as many units: negative numbers are negative there too.
 HOST_DEVICE Vector<float> positivePart(Vector<float> x) {
-  return (Vector<float>::Native)_mm512_max_ps(x.v, _mm512_setzero_ps());
+  return (Vector<float>::Native)_mm512_max_epi32((__m512i)x.v, _mm512_setzero_si512());
 }
 HOST_DEVICE Vector<double> positivePart(Vector<double> x) {
   return (Vector<double>::Native)_mm512_max_pd(x.v, _mm512_setzero_pd());
@@ -221,41 +234,18 @@ HOST_DEVICE VectorWord<Real> pick(LaneMask<Real> mask, VectorWord<Real> a, Vecto
   return mask.v ? a.v : b.v;
 }
 template <class Real>
+HOST_DEVICE Vector<Real> pick(LaneMask<Real> mask, Vector<Real> a, Vector<Real> b) {
+  return select(mask, a, b);
+}
+template <class Real>
+HOST_DEVICE LaneMask<Real> butNot(LaneMask<Real> a, LaneMask<Real> b) {
+  return a.v & ~b.v;
+}
+template <class Real>
 HOST_DEVICE Vector<Real> positivePart(Vector<Real> x) {
   return select(less(Vector<Real>(Real(0)), x), x, Vector<Real>(Real(0)));
 }
 #endif
-
-// ---- gradients ----
-
-HOST_DEVICE void signedUnit(VectorWord<float> word, Vector<float>& x) {
-#if defined(__AVX512F__)
-  // (word & 0x807fffff) | 0x3f800000 in one instruction.
-  x = (Vector<float>::Native)_mm512_ternarylogic_epi32(
-      (__m512i)word.v, _mm512_set1_epi32(int(0x807fffffu)), _mm512_set1_epi32(0x3f800000), 0xea);
-  return;
-#endif
-  x = (Vector<float>::Native)((word.v & 0x807fffffu) | 0x3f800000u);
-}
-HOST_DEVICE void signedUnit(VectorWord<double> word, Vector<double>& x) {
-  const auto sign = (word.v & 0x80000000u) << 32;
-  x = (Vector<double>::Native)(sign | (word.v & 0x007fffffu) << 29 | 0x3ff0000000000000u);
-}
-HOST_DEVICE void signedTwo(VectorWord<float> word, Vector<float>& x) {
-  x = (Vector<float>::Native)(word.v & 0xc0000000u);
-}
-HOST_DEVICE void signedTwo(VectorWord<double> word, Vector<double>& x) {
-  x = (Vector<double>::Native)((word.v & 0xc0000000u) << 32);
-}
-
-HOST_DEVICE void fromFloatBits(VectorWord<float> word, Vector<float>& x) {
-  x = (Vector<float>::Native)word.v;
-}
-HOST_DEVICE void fromFloatBits(VectorWord<double> word, Vector<double>& x) {
-  const auto sign = (word.v & 0x80000000u) << 32;
-  const auto magnitude = ((word.v & 0x7fffffffu) << 29) + (uint64_t(1023 - 127) << 52);
-  x = (Vector<double>::Native)(sign | magnitude);
-}
 
 // The table's entries modulo 256, by a gather where float32 has one.
 template <class Real>

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "cpu/kernel.h"
-#include "cpu/simplex_lanes.h"
+#include "cpu/simplex_gradients.h"
 #include "ops/simplex_grid.h"
 
 namespace entrain::inline ENTRAIN_ISA::cpu {

@@ -93,6 +93,11 @@ void formRowTerms(const SimplexPlan& plan, const SimplexPlace& place, int line, 
   }
 }
 
+template <class Hash>
+HOST_DEVICE Hash hashOf(const SimplexPlan& plan, int64_t octave) {
+  return HashOf<Hash>::make(plan.tables, plan.octaves[octave].modulus, plan.octaves[octave].seed);
+}
+
 // The simplices of one octave at a vector of points of a row.
 template <int dim, class Hash>
 HOST_DEVICE void cornersAt(const SimplexPlan& plan, const FieldFactors<float>& factors,
@@ -113,22 +118,44 @@ HOST_DEVICE void cornersAt(const SimplexPlan& plan, const FieldFactors<float>& f
                                 rowCell, corners);
 }
 
-// One vector of points of one row, all octaves.
+// Where a vector's terms stand, one after another for its octaves.
+template <int dim>
+struct VectorTerms {
+  const LineBlock<dim>* line;
+  const RowBlock<dim>* row;
+};
+
+// In up to 3 dimensions the corners of an octave are found while the octave before is summed: two
+// chains of operations that do not wait for each other. In 4D there are too few registers for it.
+template <int dim>
+constexpr bool kLooksAhead = dim <= 3;
+
+// One vector of points of one row, all octaves. Where it looks ahead, `corners` are those of the
+// first octave, and afterwards those of the next vector's first.
 template <int dim, bool kDerivative, class Hash>
 HOST_DEVICE void gridVector(const SimplexPlan& plan, const FieldFactors<float>& factors,
-                            const GridTerms<dim>& terms, int line, int64_t block, int64_t row,
+                            const GridTerms<dim>& terms, int line, VectorTerms<dim> at,
+                            VectorTerms<dim> next,
+                            SimplexCorners<dim, Vector<float>, Hash>& corners,
                             SimplexNoise<dim, Vector<float>>& field) {
   using Lanes = Vector<float>;
   clear(field);
-  for (int64_t o = 0; o < plan.settings.octaves; ++o) {
-    const Hash hash =
-        HashOf<Hash>::make(plan.tables, plan.octaves[o].modulus, plan.octaves[o].seed);
-    SimplexCorners<dim, Lanes, Hash> corners;
-    cornersAt<dim>(plan, factors, terms.line[block][o], terms.row[row][o], line, hash, corners);
+  const int64_t octaves = plan.settings.octaves;
+  for (int64_t o = 0; o < octaves; ++o) {
+    const int64_t ahead = !kLooksAhead<dim> ? o : o + 1 < octaves ? o + 1 : 0;
+    const VectorTerms<dim> from = kLooksAhead<dim> && ahead == 0 ? next : at;
+    const Hash hash = hashOf<Hash>(plan, o);
+    SimplexCorners<dim, Lanes, Hash> found;
+    cornersAt<dim>(plan, factors, from.line[ahead], from.row[ahead], line,
+                   hashOf<Hash>(plan, ahead), found);
+    if constexpr (!kLooksAhead<dim>) corners = found;
     SimplexNoise<dim, Lanes> noise;
     simplexSum<dim, kDerivative>(corners, hash, factors.kernel, noise);
+    if constexpr (kLooksAhead<dim>) corners = found;
+    if constexpr (!kJoinsOctaves<Hash>) toPoint<dim, kDerivative>(noise);
     accumulate<dim, kDerivative>(factors, terms.factors[o], noise, field);
   }
+  if constexpr (kJoinsOctaves<Hash>) toPoint<dim, kDerivative>(field);
 }
 
 template <int dim, bool kDerivative, class Hash>
@@ -147,11 +174,17 @@ __attribute__((noinline)) void gridTask(const SimplexPlan& plan, const SimplexPl
   }
   formLineTerms<dim>(plan, place, line, begin, end, terms);
   formRowTerms<dim>(plan, place, line, firstRow, lastRow, terms);
+  VectorTerms<dim> at{terms.line[0], terms.row[0]};
+  SimplexCorners<dim, Vector<float>, Hash> corners;
+  cornersAt<dim>(plan, factors, *at.line, *at.row, line, hashOf<Hash>(plan, 0), corners);
   for (int64_t row = firstRow; row < lastRow; ++row) {
     for (int64_t i = begin; i < end; i += kLanes) {
+      const bool endsRow = i + kLanes >= end, ends = endsRow && row + 1 == lastRow;
+      const VectorTerms<dim> next{endsRow ? terms.line[0] : at.line + kMostGridOctaves,
+                                  endsRow && !ends ? at.row + kMostGridOctaves : at.row};
       SimplexNoise<dim, Vector<float>> field;
-      gridVector<dim, kDerivative, Hash>(plan, factors, terms, line, (i - begin) / kLanes,
-                                         row - firstRow, field);
+      gridVector<dim, kDerivative, Hash>(plan, factors, terms, line, at, next, corners, field);
+      at = next;
       const int64_t point = row * length + i;
       storeValues(target.value + point, field.value, end - i);
       if constexpr (kDerivative) {

@@ -192,6 +192,7 @@ __global__ void __launch_bounds__(SimplexTuning::threads)
                                       rows[r].fraction, rows[r].cell, corners);
         SimplexNoise<dim, float> noise;
         simplexSum<dim, kDerivative>(corners, hash, factors.kernel, noise);
+        if constexpr (!kJoinsOctaves<Hash>) toPoint<dim, kDerivative>(noise);
         accumulate<dim, kDerivative>(factors, octaveFactor, noise, fields[r]);
       }
     }
@@ -199,6 +200,7 @@ __global__ void __launch_bounds__(SimplexTuning::threads)
   if (i >= tiles.length) return;
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
+    if constexpr (kJoinsOctaves<Hash>) toPoint<dim, kDerivative>(fields[r]);
     const int64_t row = firstRow + group * kRows + r;
     if (row >= tiles.rows) return;
     const int64_t point = row * tiles.length + i;

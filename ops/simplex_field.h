@@ -29,6 +29,7 @@ HOST_DEVICE void octaveNoise(const SimplexPlan& plan, const SimplexOctave& octav
   SimplexCorners<dim, Real, Hash> corners;
   simplexCorners<dim>(cell, hash, Lane<Real>(plan.settings.unskew), corners);
   simplexSum<dim, kDerivative>(corners, hash, Lane<Real>(plan.settings.kernel), noise);
+  toPoint<dim, kDerivative>(noise);
 }
 
 template <int dim, bool kDerivative, class Hash, class Real>

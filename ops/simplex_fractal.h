@@ -34,8 +34,8 @@ struct SimplexSettings {
 // search over the cell, scaled as one corner's largest contribution scales, by kernel^4.5.
 template <int dim>
 HOST_DEVICE double simplexAmplitude(bool tabled, double kernel) {
-  if (tabled) return dim == 1 ? 0.395 : dim == 2 ? 35.0 : dim == 3 ? 16.0 : 13.5;
-  const double usual = dim == 1 ? 1.58 : dim == 2 ? 35.0 : dim == 3 ? 31.0 : 27.1;
+  if (tabled) return dim == 1 ? 0.395 : dim == 2 ? 35.0 : dim == 3 ? 32.0 / 3 : 13.5;
+  const double usual = dim == 1 ? 1.58 : dim == 2 ? 35.0 : dim == 3 ? 38.4 : 27.1;
   const double ratio = (dim == 1 ? 1.0 : 0.5) / kernel, square = ratio * ratio;
   return usual * square * square * squareRoot(ratio);
 }
@@ -182,10 +182,15 @@ HOST_DEVICE void simplexCell(const Wide<Real> (&x)[dim], const SimplexSettings& 
       cell.offset[k] = x[k] - (corner[k] - unskew);
       cell.order[k] = cell.offset[k];
     }
+    if constexpr (dim == 3) {
+      const WideReal sum = cell.offset[0] + cell.offset[1] + cell.offset[2];
+      for (int k = 0; k < dim; ++k)
+        cell.order[k] = fma(sum, WideReal(settings.skew), cell.offset[k]);
+    }
   } else {
     SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) cell.order[k] = narrowed<Real>(skewed[k] - corner[k]);
-    unskewed<dim>(cell, Scalar(settings.unskew));
+    if constexpr (dim != 3) unskewed<dim>(cell, Scalar(settings.unskew));
   }
 }
 

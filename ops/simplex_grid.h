@@ -112,6 +112,13 @@ HOST_DEVICE uint32_t cellFactor(const SimplexSettings& settings, int axis) {
   return multipliesCells(settings) ? axisFactor(axis) : 1u;
 }
 
+// In 3D derivatives are taken from the lattice's coordinates to the point's once for all octaves
+// where these have equal factors along the axes: not on a lattice that tiles.
+template <class Hash>
+constexpr bool kJoinsOctaves = true;
+template <class Real>
+constexpr bool kJoinsOctaves<TiledHash<Real>> = false;
+
 // The simplex of one octave at a point of the grid: the sums of its line's and its row's terms.
 template <int dim, bool kMultiplied, class Hash, class Real>
 HOST_DEVICE void gridCorners(const FieldFactors<Lane<Real>>& factors,
@@ -130,7 +137,7 @@ HOST_DEVICE void gridCorners(const FieldFactors<Lane<Real>>& factors,
     cell.words[k] =
         addWhere(carry, lineCell[k] + rowCell[k], wordsOf<Real>(kMultiplied ? axisFactor(k) : 1u));
   }
-  unskewed<dim>(cell, factors.unskew);
+  if constexpr (dim != 3) unskewed<dim>(cell, factors.unskew);
   if (!kMultiplied && settings.tiled) tileWords<dim, Real>(cell.words);
   simplexCorners<dim>(cell, hash, factors.unskew, corners);
 }

@@ -76,6 +76,9 @@ HOST_DEVICE bool either(bool a, bool b) {
 HOST_DEVICE bool opposite(bool a) {
   return !a;
 }
+HOST_DEVICE bool butNot(bool a, bool b) {
+  return a && !b;
+}
 
 // a + b where the mask holds, and a elsewhere.
 HOST_DEVICE float addWhere(bool mask, float a, float b) {
@@ -88,6 +91,12 @@ HOST_DEVICE uint32_t addWhere(bool mask, uint32_t a, uint32_t b) {
   return mask ? a + b : a;
 }
 HOST_DEVICE uint32_t pick(bool mask, uint32_t a, uint32_t b) {
+  return mask ? a : b;
+}
+HOST_DEVICE float pick(bool mask, float a, float b) {
+  return mask ? a : b;
+}
+HOST_DEVICE double pick(bool mask, double a, double b) {
   return mask ? a : b;
 }
 
@@ -122,7 +131,24 @@ HOST_DEVICE void signedTwo(uint32_t word, double& x) {
   x = fromBits(int64_t(uint64_t(word & 0xc0000000u) << 32));
 }
 
-// The number whose float32 bits a word is; for float64 it must be a normal one.
+// A number below 12 from a hash h: ⌊12 ((l l' + m m') mod 2^16) / 2^16⌋ of the halves l and m of h
+// and l' and m' of h turned to the right by 11 bits.
+HOST_DEVICE uint32_t numberOfTwelve(uint32_t hash) {
+  const uint32_t turned = hash >> 11 | hash << 21;
+  return ((hash * turned + (hash >> 16) * (turned >> 16)) & 0xffffu) * 12u >> 16;
+}
+// 0 or ±2 from a number of twelve: as signedTwo, from that number's pair of bits of `codes`,
+// counted from the highest down.
+template <uint32_t codes>
+HOST_DEVICE void signedTwoOf(uint32_t number, float& x) {
+  signedTwo(codes << (2 * number), x);
+}
+template <uint32_t codes>
+HOST_DEVICE void signedTwoOf(uint32_t number, double& x) {
+  signedTwo(codes << (2 * number), x);
+}
+
+// The number whose float32 bits a word is; for float64 a normal one or 0.
 HOST_DEVICE void fromFloatBits(uint32_t word, float& x) {
   x = fromBits(int32_t(word));
 }

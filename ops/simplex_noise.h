@@ -1,10 +1,13 @@
 // One octave of simplex noise inside a cell: n = A Σ_c max(kernel − |x − c|², 0)⁴ g_c · (x − c)
 // over the dim + 1 corners of the simplex, ∇n = A Σ_c (t⁴ g_c − 8 t³ (g_c · (x − c)) (x − c)). The
 // cell is the unit cube of the lattice i = x + F Σx; the simplex in it is the order of the
-// coordinates. Gustavson 2005, "Simplex noise demystified".
+// coordinates. Gustavson 2005, "Simplex noise demystified". In 3D the sum is formed in the
+// lattice's coordinates (ops/simplex_skewed.h).
 #pragma once
 
-#include "ops/simplex_lanes.h"
+#include <type_traits>
+
+#include "ops/simplex_skewed.h"
 
 namespace entrain::inline ENTRAIN_ISA {
 
@@ -27,11 +30,12 @@ HOST_DEVICE constexpr SimplexLattice simplexLattice(bool tiled) {
   return {0.30901699437494745, 0.1381966011250105};  // (√5 − 1)/4, (5 − √5)/20
 }
 
-// Where the field is evaluated: the offset from the cell's first corner, numbers whose order is the
-// simplex, and the cell's coordinates, each already multiplied as the hash wants it.
+// Where the field is evaluated: the offset from the cell's first corner, the place in the cell in
+// the lattice's coordinates, whose order is the simplex, and the cell's coordinates, each already
+// multiplied as the hash wants it.
 template <int dim, class Real>
 struct SimplexCell {
-  Real offset[dim];
+  Real offset[dim];  // not in 3D
   Real order[dim];
   Word<Real> words[dim];
 };
@@ -43,23 +47,21 @@ struct SimplexNoise {
 };
 
 // Which axes a corner has advanced along: corner c along the c axes of the largest coordinates. In
-// 3D corner 2 is told by the axis along which it has not.
+// 3D AxisOrder tells.
 template <int dim, class Mask>
 struct CornerAxes {
   Mask chosen[dim > 1 ? dim - 1 : 1][dim];  // of corners 1 … dim − 1
 
   // x advanced by a step along axis k. `last` is x advanced, as the last corner has it.
   template <class Number>
-  HOST_DEVICE Number advance(int corner, int k, Number x, Number last, Number step,
-                             Number back) const {
+  HOST_DEVICE Number advance(int corner, int k, Number x, Number last, Number step, Number) const {
     if (corner == 0) return x;
     if (corner == dim) return last;
-    if (dim == 3 && corner == 2) return addWhere(chosen[1][k], last, back);
     return addWhere(chosen[corner - 1][k], x, step);
   }
 };
 
-// Of equal coordinates the earlier axis comes first in 3D, and the later one else.
+// Of equal coordinates the later axis comes first.
 template <int dim, class Real>
 HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
   using Mask = decltype(isLess(x[0], x[0]));
@@ -67,15 +69,6 @@ HOST_DEVICE auto cornerAxes(const Real (&x)[dim]) {
   if constexpr (dim == 2) {
     axes.chosen[0][0] = isLess(x[1], x[0]);
     axes.chosen[0][1] = isAtLeast(x[1], x[0]);
-  } else if constexpr (dim == 3) {
-    const Mask xBeforeY = isAtLeast(x[0], x[1]), yBeforeZ = isAtLeast(x[1], x[2]);
-    const Mask zBeforeX = isLess(x[0], x[2]);
-    axes.chosen[0][0] = alsoAtLeast(xBeforeY, x[0], x[2]);
-    axes.chosen[0][1] = alsoLess(yBeforeZ, x[0], x[1]);
-    axes.chosen[0][2] = alsoLess(zBeforeX, x[1], x[2]);
-    axes.chosen[1][0] = alsoLess(zBeforeX, x[0], x[1]);
-    axes.chosen[1][1] = alsoLess(xBeforeY, x[1], x[2]);
-    axes.chosen[1][2] = alsoAtLeast(yBeforeZ, x[0], x[2]);
   } else if constexpr (dim == 4) {
     Mask before[4][4];
     SIMPLEX_UNROLL
@@ -106,12 +99,13 @@ struct SimplexCorners {
   Real offset[dim + 1][dim];
   typename Hash::template Hashes<dim> hashes;
 };
-template <int dim, class Real, class Hash>
-HOST_DEVICE void simplexCorners(const SimplexCell<dim, Real>& cell, const Hash& hash,
-                                Lane<Real> unskew, SimplexCorners<dim, Real, Hash>& corners) {
+template <class Real, class Hash>
+struct SimplexCorners<3, Real, Hash> : SkewedCorners<Real, Hash> {};
+
+template <int dim, class Axes, class Real>
+HOST_DEVICE void cornerOffsets(const SimplexCell<dim, Real>& cell, const Axes& axes,
+                               Lane<Real> unskew, Real (&offset)[dim + 1][dim]) {
   using Scalar = Lane<Real>;
-  const auto axes = cornerAxes<dim>(cell.order);
-  hash.template corners<dim>(cell.words, axes, corners.hashes);
   SIMPLEX_UNROLL
   for (int c = 0; c <= dim; ++c) {
     // Corner c's offset is x + c G where it has not advanced, 1 less where it has.
@@ -119,17 +113,30 @@ HOST_DEVICE void simplexCorners(const SimplexCell<dim, Real>& cell, const Hash& 
     SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) {
       const Real x = cell.offset[k];
-      corners.offset[c][k] =
-          axes.advance(c, k, c == 0 ? x : x + Real(shift), x + Real(shift - Scalar(1)),
-                       Real(Scalar(-1)), Real(Scalar(1)));
+      offset[c][k] = axes.advance(c, k, c == 0 ? x : x + Real(shift), x + Real(shift - Scalar(1)),
+                                  Real(Scalar(-1)), Real(Scalar(1)));
     }
+  }
+}
+template <int dim, class Real, class Hash>
+HOST_DEVICE void simplexCorners(const SimplexCell<dim, Real>& cell, const Hash& hash,
+                                Lane<Real> unskew, SimplexCorners<dim, Real, Hash>& corners) {
+  if constexpr (dim == 3) {
+    SIMPLEX_UNROLL
+    for (int k = 0; k < dim; ++k) corners.at[k] = cell.order[k];
+    corners.order = axisOrder(cell.order);
+    hash.template corners<dim>(cell.words, corners.order, corners.hashes);
+  } else {
+    const auto axes = cornerAxes<dim>(cell.order);
+    hash.template corners<dim>(cell.words, axes, corners.hashes);
+    cornerOffsets(cell, axes, unskew, corners.offset);
   }
 }
 
 // The sum over the corners, without its amplitude.
 template <int dim, bool kDerivative, class Real, class Hash>
-HOST_DEVICE void simplexSum(const SimplexCorners<dim, Real, Hash>& corners, const Hash& hash,
-                            Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
+HOST_DEVICE void cornerSum(const SimplexCorners<dim, Real, Hash>& corners, const Hash& hash,
+                           Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
   using Scalar = Lane<Real>;
   Real along[dim], across[dim];  // Σ t⁴ g and Σ t³ (g · x) x
   SIMPLEX_UNROLL
@@ -163,6 +170,22 @@ HOST_DEVICE void simplexSum(const SimplexCorners<dim, Real, Hash>& corners, cons
   }
 }
 
+// In 3D the derivative is that with respect to the lattice's coordinates, until toPoint() is called
+// on it or on a sum of such ones.
+template <int dim, bool kDerivative, class Real, class Hash>
+HOST_DEVICE void simplexSum(const SimplexCorners<dim, Real, Hash>& corners, const Hash& hash,
+                            Lane<Real> kernel, SimplexNoise<dim, Real>& noise) {
+  if constexpr (dim == 3) {
+    skewedSum<kDerivative>(corners, hash, kernel, noise.value, noise.derivative);
+  } else {
+    cornerSum<dim, kDerivative>(corners, hash, kernel, noise);
+  }
+}
+template <int dim, bool kDerivative, class Real>
+HOST_DEVICE void toPoint(SimplexNoise<dim, Real>& noise) {
+  if constexpr (dim == 3 && kDerivative) alongPoint(noise.derivative);
+}
+
 // ---- the stateless hash ----
 
 // What a cell coordinate is multiplied by before the axes are combined by exclusive or: odd numbers
@@ -179,7 +202,14 @@ HOST_DEVICE Word<Real> mixed(Word<Real> h) {
   return h * (h | wordsOf<Real>(1u));
 }
 
-// Gradients ±[1, 2) in each component, from a word; words[k] is coordinate · axisFactor(k) + seed.
+// The twelve gradients of 3D in the lattice's coordinates, doubled, in pairs of bits as of
+// gradientCode: γ = ±e_k and e_j − e_k, the midpoints of a cube's edges in a turned frame.
+HOST_DEVICE constexpr uint32_t skewedCodes(int axis) {
+  return axis == 0 ? 0x70070700u : axis == 1 ? 0x070d7000u : 0x0070dd00u;
+}
+
+// Gradients ±[1, 2) in each component, from a word, and in 3D one of twelve of equal length;
+// words[k] is coordinate · axisFactor(k) + seed.
 template <class Real>
 struct IntegerHash {
   template <int dim>
@@ -192,22 +222,45 @@ struct IntegerHash {
     Word<Real> next[dim];
     SIMPLEX_UNROLL
     for (int k = 0; k < dim; ++k) next[k] = words[k] + wordsOf<Real>(axisFactor(k));
-    SIMPLEX_UNROLL
-    for (int c = 0; c <= dim; ++c) {
-      Word<Real> word = wordsOf<Real>(0u);
+    if constexpr (dim == 3) {
+      skewedHashes(words, next, axes, hashes.words);
+    } else {
       SIMPLEX_UNROLL
-      for (int k = 0; k < dim; ++k) {
-        word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
-                                   wordsOf<Real>(0u - axisFactor(k)));
+      for (int c = 0; c <= dim; ++c) {
+        Word<Real> word = wordsOf<Real>(0u);
+        SIMPLEX_UNROLL
+        for (int k = 0; k < dim; ++k) {
+          word = word ^ axes.advance(c, k, words[k], next[k], wordsOf<Real>(axisFactor(k)),
+                                     wordsOf<Real>(0u - axisFactor(k)));
+        }
+        hashes.words[c] = mixed<Real>(word);
       }
-      hashes.words[c] = mixed<Real>(word);
     }
+  }
+  // A corner's word differs from that of the first or last in one axis.
+  template <class Order>
+  HOST_DEVICE static void skewedHashes(const Word<Real> (&near)[3], const Word<Real> (&far)[3],
+                                       const Order& order, Word<Real> (&hashes)[4]) {
+    Word<Real> step[3];
+    SIMPLEX_UNROLL
+    for (int k = 0; k < 3; ++k) step[k] = near[k] ^ far[k];
+    const Word<Real> first = near[0] ^ near[1] ^ near[2], last = far[0] ^ far[1] ^ far[2];
+    hashes[0] = numberOfTwelve(first);
+    hashes[1] = numberOfTwelve(first ^ order.ofLargest(step));
+    hashes[2] = numberOfTwelve(last ^ order.ofSmallest(step));
+    hashes[3] = numberOfTwelve(last);
   }
   template <int dim>
   HOST_DEVICE static void gradientOf(Word<Real> hash, Real (&g)[dim]) {
-    const int shifts[] = {0, 3, 6, 10};  // signs and leading mantissas of the axes are apart
-    SIMPLEX_UNROLL
-    for (int k = 0; k < dim; ++k) signedUnit(shiftLeft(hash, shifts[k]), g[k]);
+    if constexpr (dim == 3) {
+      signedTwoOf<skewedCodes(0)>(hash, g[0]);
+      signedTwoOf<skewedCodes(1)>(hash, g[1]);
+      signedTwoOf<skewedCodes(2)>(hash, g[2]);
+    } else {
+      const int shifts[] = {0, 3, 6, 10};  // signs and leading mantissas of the axes are apart
+      SIMPLEX_UNROLL
+      for (int k = 0; k < dim; ++k) signedUnit(shiftLeft(hash, shifts[k]), g[k]);
+    }
   }
   template <int dim>
   HOST_DEVICE void gradient(const Hashes<dim>& hashes, int corner, Real (&g)[dim]) const {

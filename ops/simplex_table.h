@@ -20,7 +20,15 @@ HOST_DEVICE uint32_t gradientCode(int x, int y, int z, int w) {
   }
   return code;
 }
-// What the table of gradients holds for hash `h`; in 1D a float32's bits.
+// Component k of gradient `number` of 3D in the lattice's coordinates, 3 (g_k − Σg / 6): 0 to ±3.
+HOST_DEVICE constexpr int skewedComponent(int number, int k) {
+  const int first = number & 1 ? -1 : 1, second = number & 2 ? -1 : 1, zero = 2 - number / 4;
+  const int g = k == zero ? 0 : k == 0 || (k == 1 && zero == 0) ? first : second;
+  return 3 * g - (first + second) / 2;
+}
+
+// What the table of gradients holds for hash `h`; in 1D a float32's bits, in 3D the highest ten
+// bits of three.
 template <int dim>
 HOST_DEVICE uint32_t gradientCodeOf(uint32_t h) {
   if constexpr (dim == 1) {
@@ -38,11 +46,16 @@ HOST_DEVICE uint32_t gradientCodeOf(uint32_t h) {
     return gradientCode(components[0], components[1], components[2], components[3]);
   } else {
     const int number = int(h % 12u), group = number / 4;
+    if constexpr (dim == 3) {
+      uint32_t code = 0;
+      for (int k = 0; k < 3; ++k) {
+        code |= uint32_t(toBits(float(skewedComponent(number, k)))) >> 22 << (22 - 10 * k);
+      }
+      return code;
+    }
     const int first = number & 1 ? -1 : 1, second = number & 2 ? -1 : 1;
-    const int z = dim == 3 ? second : 0;
     if (group == 0) return gradientCode(first, second, 0, 0);
-    if (group == 1) return gradientCode(first, 0, z, 0);
-    return gradientCode(0, first, z, 0);
+    return group == 1 ? gradientCode(first, 0, 0, 0) : gradientCode(0, first, 0, 0);
   }
 }
 
@@ -60,7 +73,7 @@ struct SimplexTables {
   const uint8_t* bytes = nullptr;
 };
 
-// Gradients are twice those of the packages: simplexAmplitude knows.
+// Gradients are twice those of the packages, in 3D three times: simplexAmplitude knows.
 template <class Real>
 struct TableHash {
   SimplexTables tables;
@@ -102,6 +115,11 @@ struct TableHash {
   HOST_DEVICE static void gradientOf(Word<Real> code, Real (&g)[dim]) {
     if constexpr (dim == 1) {
       fromFloatBits(code, g[0]);
+    } else if constexpr (dim == 3) {
+      SIMPLEX_UNROLL
+      for (int k = 0; k < dim; ++k) {
+        fromFloatBits(shiftLeft(code, 10 * k) & wordsOf<Real>(0xffc00000u), g[k]);
+      }
     } else {
       SIMPLEX_UNROLL
       for (int k = 0; k < dim; ++k) signedTwo(shiftLeft(code, 2 * k), g[k]);
@@ -140,6 +158,7 @@ struct TiledHash {
     for (int k = 1; k < dim; ++k) {
       hash = hash ^ (words[k] * wordsOf<Real>(axisFactor(k)) + wordsOf<Real>(seeds[k]));
     }
+    if constexpr (dim == 3) return numberOfTwelve(hash);
     return mixed<Real>(hash);
   }
   template <int dim, class Axes>
