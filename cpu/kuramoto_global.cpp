@@ -1,7 +1,9 @@
-// Floor of an Euler step in float32: 12 bytes an oscillator (phase read and written, drift read)
-// from the cache, and for 16 of them 8 instructions of the multiplying pipes for the pull and 8
-// with two permutations for the sums: 17 cycles where a core begins one a cycle. Measured on a Zen
-// 4 core at 3.64 GHz, in its caches: 20.7 cycles, 0.356 ns an oscillator; four stages take 2.3 ns.
+// Kuramoto oscillators all to all: every stage a pass over the oscillators and the sum of circles.
+// Floor of an Euler step in float32: 12 bytes an oscillator (phase read and written, free rotation
+// read) from the cache, and for 16 of them 7 instructions of the multiplying pipes for the pull
+// and, two phases sharing a segment, 8 with one permutation for the sums: 16 cycles where a core
+// begins one a cycle. Measured on a Zen 4 core at 3.66 GHz, in its caches: 19.4 cycles, 0.33 ns an
+// oscillator, a cycle less where four coefficients do.
 #include "cpu/kernel.h"
 #include "cpu/kuramoto_global_step.h"
 
