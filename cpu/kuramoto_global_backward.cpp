@@ -2,7 +2,8 @@
 // and sums what the stage itself needs. Floor of an Euler step in float32: for 16 oscillators 7
 // multiplying instructions for the gradient and 12 for the circles and sums, 19 cycles. Measured on
 // a Zen 4 core: 0.51 ns an oscillator and step, 30 cycles, the loads and stores of six arrays
-// among them; run and gradient with checkpoints take 2.4 times the run alone.
+// among them. Run and gradient of 1000 steps with checkpoints take 2.7 times the run alone with
+// 10^4 oscillators, 3.0 times with 10^5 and, from memory, 5 times with 10^6.
 #include "cpu/kernel.h"
 #include "cpu/kuramoto_global_gradients.h"
 #include "cpu/kuramoto_global_segment.h"

@@ -7,7 +7,7 @@
 // with 8 batches. The gather alone takes 1.0 cycles an edge with circles in L1, 2.2 in L2 and 2.6
 // with the edges in L3; blocks of columns that stay in L1 take 3.6, for their sums. A step of the
 // adjoint takes 1.1 times as long, twice with the gradient of the weights, one computed again 0.6
-// times: the gradient of 1000 steps 2.5 to 2.8 times the run.
+// times: the gradient of 1000 steps 2.5 to 3.1 times the run.
 #include "ops/kuramoto_sparse.h"
 
 #include "cpu/kuramoto_adjoint.h"
