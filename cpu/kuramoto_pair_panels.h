@@ -12,10 +12,6 @@ namespace entrain::inline ENTRAIN_ISA::cpu {
 
 #if defined(__AVX512BW__)
 
-inline int64_t pairCount(int64_t n) {
-  return (n + 1) / 2;
-}
-
 // packed[k / 2][kPanelRows] = the pairs (k, k + 1) of A's rows panel kPanelRows + r, or of its
 // columns, transposed; the diagonal 0.
 inline void packPairPanel(const bfloat16* a, int64_t n, int64_t panel, bool transposed,
@@ -36,7 +32,7 @@ inline void packPairPanel(const bfloat16* a, int64_t n, int64_t panel, bool tran
     }
     transposeSquare<float>(square);
     for (int64_t at = 0; at < 16 && k + 2 * at < n; ++at) {
-      memcpy(packed + (k / 2 + at) * kPanelRows, &square[at].v, sizeof square[at].v);
+      storePairs(packed + (k / 2 + at) * kPanelRows, toBits(square[at]));
     }
   }
   for (int64_t r = 0; r < kPanelRows && r < count; ++r) {
@@ -49,8 +45,7 @@ inline void packPairPanel(const bfloat16* a, int64_t n, int64_t panel, bool tran
 inline void pairsOfRows(const float* rows, int64_t count, Bfloat16Pair* pairs) {
   for (int64_t i = 0; i < count; i += 2) {
     const Vector<float> second = i + 1 < count ? load(rows + (i + 1) * 16) : Vector<float>(0.0f);
-    const Bfloat16Pairs both = pairsOf(load(rows + i * 16), second);
-    memcpy(pairs + i / 2 * 16, &both.v, sizeof both.v);
+    storePairs(pairs + i / 2 * 16, pairsOf(load(rows + i * 16), second));
   }
 }
 
@@ -64,8 +59,7 @@ __attribute__((noinline)) inline void multiplyPairPanel(const Bfloat16Pair* pack
                          __attribute__((always_inline)) { sums[r.value] = Vector<float>(0.0f); });
   for (int64_t k = 0; k < n; k += 2, packed += kPanelRows, sources += 16) {
     __builtin_prefetch(packed + kAhead);
-    Bfloat16Pairs x;
-    memcpy(&x.v, sources, sizeof x.v);
+    const Bfloat16Pairs x = PanelOf<Bfloat16Pair>::load(sources);
     unroll<kPanelRows>([&](auto r) __attribute__((always_inline)) {
       addPairProducts(sums[r.value], packed[r.value], x);
     });

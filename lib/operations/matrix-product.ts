@@ -7,7 +7,8 @@ import { differentiable, record } from '../tape.js'
 import { Tensor } from '../tensor.js'
 import { biasGradient } from './bias-gradient.js'
 
-const fields = [
+/** Fields of both products. @internal */
+export const productFields = [
   'left',
   'right',
   'bias',
@@ -19,8 +20,8 @@ const fields = [
   'transposeRight',
   'accumulate',
 ] as const
-const product = operation('matrixProduct', fields)
-const wideProduct = operation('wideMatrixProduct', fields)
+const product = operation('matrixProduct', productFields)
+const wideProduct = operation('wideMatrixProduct', productFields)
 
 /** Arguments of `matrixProduct`. */
 export interface MatrixProductOptions {

@@ -13,6 +13,7 @@ import {
   tensor,
 } from '../../lib/index.js'
 import { operation } from '../../lib/native.js'
+import { productFields } from '../../lib/operations/matrix-product.js'
 import { generator } from './compare.js'
 
 /** One line: `error` is the largest of |got − want| over the sum of magnitudes, in excess of the output's rounding. */
@@ -23,21 +24,9 @@ export interface CheckedProduct {
   readonly hash: string
 }
 
-const fields = [
-  'left',
-  'right',
-  'bias',
-  'output',
-  'rows',
-  'columns',
-  'inner',
-  'transposeLeft',
-  'transposeRight',
-  'accumulate',
-] as const
 const operations = {
-  matrixProduct: operation('matrixProduct', fields),
-  wideMatrixProduct: operation('wideMatrixProduct', fields),
+  matrixProduct: operation('matrixProduct', productFields),
+  wideMatrixProduct: operation('wideMatrixProduct', productFields),
 }
 const dtypes = ['bfloat16', 'float16', 'float32', 'float64'] as const
 // Unit roundoff.
